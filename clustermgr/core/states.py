@@ -1,0 +1,141 @@
+"""The words for states, operations and roles: the same in code, API and on the screen (design.md 6)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class NodeState(StrEnum):
+    JOINING = "joining"
+    UP = "up"
+    ISOLATED = "isolated"
+    AGENT_DOWN = "agent_down"
+    DOWN = "down"
+    PAUSED = "paused"
+    QUARANTINED = "quarantined"
+
+
+class VmState(StrEnum):
+    OFF = "off"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    PAUSED_CRITICAL = "paused_critical"
+    SAVING = "saving"
+    SAVED = "saved"
+    STOPPING = "stopping"
+    MIGRATING = "migrating"
+    UNMONITORED = "unmonitored"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Wanted(StrEnum):
+    """What the administrator wants a VM to be; the engine restarts only what should run."""
+
+    RUNNING = "running"
+    OFF = "off"
+    IGNORED = "ignored"
+
+
+class OperationKind(StrEnum):
+    LIVE_MIGRATION = "live_migration"
+    QUICK_MIGRATION = "quick_migration"
+    MOVE = "move"
+    START = "start"
+    SHUT_DOWN = "shut_down"
+    TURN_OFF = "turn_off"
+    SAVE = "save"
+    SETTINGS = "settings"
+    REFRESH = "refresh"
+    RECOVERY = "recovery"
+
+
+class OperationState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (OperationState.QUEUED, OperationState.RUNNING, OperationState.CANCELLING)
+SETTLED = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED)
+
+OPERATION_TRANSITIONS: dict[OperationState, frozenset[OperationState]] = {
+    OperationState.QUEUED: frozenset(
+        {OperationState.RUNNING, OperationState.CANCELLED, OperationState.FAILED}
+    ),
+    OperationState.RUNNING: frozenset(
+        {
+            OperationState.CANCELLING,
+            OperationState.SUCCEEDED,
+            OperationState.FAILED,
+            OperationState.CANCELLED,
+        }
+    ),
+    OperationState.CANCELLING: frozenset(
+        {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED}
+    ),
+    OperationState.SUCCEEDED: frozenset(),
+    OperationState.FAILED: frozenset(),
+    OperationState.CANCELLED: frozenset(),
+}
+
+
+class Phase(StrEnum):
+    """What a running operation is doing, for the dock (ui.md 2.7)."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    COPYING = "copying"
+    SWITCHING = "switching"
+    SAVING = "saving"
+    RESTORING = "restoring"
+    STOPPING = "stopping"
+    STARTING = "starting"
+    APPLYING = "applying"
+    CLEANING_UP = "cleaning_up"
+    DONE = "done"
+
+
+class Priority(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NO_AUTO_START = "no_auto_start"
+
+
+# FCM's numbers (fcm.md 3.1); a higher rank goes first.
+PRIORITY_RANK = {
+    Priority.HIGH: 3000,
+    Priority.MEDIUM: 2000,
+    Priority.LOW: 1000,
+    Priority.NO_AUTO_START: 0,
+}
+
+
+class OfflineAction(StrEnum):
+    SAVE = "save"
+    SHUT_DOWN = "shut_down"
+    SHUT_DOWN_FORCED = "shut_down_forced"
+    TURN_OFF = "turn_off"
+
+
+class VolumeKind(StrEnum):
+    CSV = "csv"
+    DISK = "disk"
+
+
+class Level(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
