@@ -1,0 +1,61 @@
+"""Rights: verbs and roles in one table, which a test walks against every URL and socket topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clustermgr.core.findings import finding
+from clustermgr.core.states import Role
+from clustermgr.errors import ActionRefused
+
+RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMINISTRATOR: 3}
+
+#: The least role for each verb. "view" covers every page and socket topic.
+VERBS: dict[str, Role] = {
+    "view": Role.VIEWER,
+    "live_migrate": Role.OPERATOR,
+    "quick_migrate": Role.OPERATOR,
+    "move": Role.OPERATOR,
+    "start": Role.OPERATOR,
+    "shut_down": Role.OPERATOR,
+    "turn_off": Role.OPERATOR,
+    "save": Role.OPERATOR,
+    "cancel": Role.OPERATOR,
+    "refresh": Role.OPERATOR,
+    "change_settings": Role.ADMINISTRATOR,
+    "view_audit": Role.ADMINISTRATOR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who orders: a person with a role, or the cluster itself."""
+
+    name: str
+    role: Role | None
+    origin: str
+    user: Any = None
+
+    def may(self, verb: str) -> bool:
+        return self.role is not None and RANK[self.role] >= RANK[VERBS[verb]]
+
+
+#: The engine's own hand: it holds every right and is named so in events.
+CLUSTER = Actor(name="cluster", role=Role.ADMINISTRATOR, origin="cluster")
+
+
+def role_of(user: Any) -> Role | None:
+    """The role of a signed-in account; None for nobody and for an account without one."""
+    if not getattr(user, "is_authenticated", False) or not user.is_active:
+        return None
+    membership = getattr(user, "membership", None)
+    return Role(membership.role) if membership else None
+
+
+def require(actor: Actor, verb: str) -> None:
+    """Raise ActionRefused(403) unless the actor's role reaches the verb's."""
+    if not actor.may(verb):
+        raise ActionRefused(
+            finding("not_allowed", role=actor.role or "nobody", needed=VERBS[verb]), status=403
+        )

@@ -1,0 +1,136 @@
+"""The one way in which rows change: a transaction that ends with the cluster's version, and then the news.
+
+The version row is taken as the *last* statement of the outermost transaction, so that order of commit is
+order of version; taken earlier it costs throughput or deadlocks (design.md 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from clustermgr import notices
+from clustermgr.access import Actor
+from clustermgr.core.states import OPERATION_TRANSITIONS, Level, OperationState
+from clustermgr.models import AuditEntry, Cluster, Event, Node, Operation, Vm
+from clustermgr.ports import clock, runner
+
+
+class Change:
+    """One transaction under way: what it touched, and what is to be woken when it is committed."""
+
+    def __init__(self, cluster_id: int) -> None:
+        self.cluster_id = cluster_id
+        self.now = clock().now()
+        self.subjects: dict[str, None] = {}
+        self.wakes: list[tuple[str, tuple[object, ...], str]] = []
+
+    def touch(self, *rows: Any) -> None:
+        """Name rows (or bare subjects such as "events") whose screens are old after this commit."""
+        for row in rows:
+            if row is not None:
+                name = row if isinstance(row, str) else f"{row._meta.model_name}:{row.pk}"
+                self.subjects[name] = None
+
+    def enqueue(self, task: str, *args: object, queue: str = "operations") -> None:
+        """Wake a job after the commit."""
+        self.wakes.append((task, args, queue))
+
+    def update(self, row: Any, **values: Any) -> None:
+        """Set columns of one row that this transaction knows to be current."""
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(values))
+        self.touch(row)
+
+    def advance(self, operation: Operation, *, to: OperationState, **values: Any) -> bool:
+        """Move an operation to another state; False when somebody else moved it first."""
+        state = OperationState(operation.state)
+        if to not in OPERATION_TRANSITIONS[state]:
+            return False
+        done = Operation.objects.filter(pk=operation.pk, state=state).update(state=to, **values)
+        if done:
+            for name, value in {"state": to, **values}.items():
+                setattr(operation, name, value)
+            self.touch(operation)
+        return bool(done)
+
+    def event(
+        self,
+        code: str,
+        *,
+        level: Level = Level.INFO,
+        vm: Vm | None = None,
+        node: Node | None = None,
+        operation: Operation | None = None,
+        actor: str = "",
+        cause: Event | None = None,
+        **params: object,
+    ) -> Event:
+        row = Event.objects.create(
+            cluster_id=self.cluster_id,
+            at=self.now,
+            level=level,
+            code=code,
+            params=params,
+            vm=vm,
+            node=node,
+            operation=operation,
+            actor=actor,
+            cause=cause,
+        )
+        self.touch("events")
+        return row
+
+    def set_vm_state(self, vm: Vm, state: str, reason: str = "", **values: Any) -> None:
+        """The VM's state as observed now; `state_since` moves only when the word changes."""
+        if vm.state != state:
+            values["state_since"] = self.now
+        self.update(vm, state=state, state_reason=reason, observed_at=self.now, **values)
+
+
+@contextmanager
+def change(cluster_id: int) -> Iterator[Change]:
+    """`with change(cluster.pk) as tx:` one durable transaction; news and wake-ups follow its commit."""
+    tx = Change(cluster_id)
+    with transaction.atomic(durable=True):
+        yield tx
+        if tx.subjects:
+            Cluster.objects.filter(pk=cluster_id).update(version=F("version") + 1)
+            version = Cluster.objects.values_list("version", flat=True).get(pk=cluster_id)
+            news = notices.Changed(cluster_id, version, tuple(tx.subjects))
+            transaction.on_commit(partial(notices.publish, [news]), robust=True)
+        for task, args, queue in tx.wakes:
+            transaction.on_commit(partial(runner().enqueue, task, *args, queue=queue), robust=True)
+
+
+def audit(
+    actor: Actor,
+    *,
+    cluster_id: int | None,
+    verb: str,
+    subject: str,
+    accepted: bool,
+    answer: str = "",
+    operation: Operation | None = None,
+    **params: object,
+) -> AuditEntry:
+    """Who ordered what, from where, and the answer; written for refusals too."""
+    return AuditEntry.objects.create(
+        cluster_id=cluster_id,
+        at=clock().now(),
+        user=actor.user,
+        username=actor.name,
+        origin=actor.origin,
+        verb=verb,
+        subject=subject[:200],
+        params=params,
+        accepted=accepted,
+        answer=answer[:500],
+        operation=operation,
+    )

@@ -1,0 +1,23 @@
+"""The web process: pages over HTTP, live news over the socket."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+from django.urls import path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clustermgr.settings")
+pages = get_asgi_application()
+
+from clustermgr.live.consumer import LiveConsumer  # noqa: E402  (needs the apps to be ready)
+
+application = ProtocolTypeRouter(
+    {
+        "http": pages,
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter([path("ws/ui/", LiveConsumer.as_asgi())]))
+        ),
+    }
+)

@@ -1,0 +1,74 @@
+"""Problems as data: a code and its parameters. The English sentence, with rule and fix, is derived here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+SENTENCES: dict[str, str] = {
+    # who may, and what exists
+    "not_allowed": "You are signed in as {role}; this needs the role {needed}. Ask an administrator.",
+    "unknown_node": "There is no node called “{node}” in {cluster}. Choose one from the list.",
+    "unknown_vm": "There is no virtual machine called “{vm}” in {cluster}.",
+    # one change at a time
+    "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
+    # moving
+    "source_not_up": "{node} is {state}; a planned move needs a running source.",
+    "target_is_source": "{vm} is already on {node}. Choose another node.",
+    "target_not_up": "{node} is {state}; choose a node that is up.",
+    "target_paused": "{node} is paused and takes no roles. Resume it, or choose another node.",
+    "not_possible_owner": "{node} is not a possible owner of {vm}.",
+    "no_memory": "{node} has {free} free and {vm} needs {needed}.",
+    "volume_not_visible": "{node} does not see the volume {volume} on which {vm} lies.",
+    "cluster_disk": "{vm} lies on the cluster disk {volume}, which only its owner {node} can use; virtual "
+    "machines on a cluster disk move together with it.",
+    "network_missing": "{node} has no network “{network}”, which {vm} uses.",
+    "cpu_features_missing": "{node} lacks processor features that {vm} may use now: {features}.",
+    "other_hypervisor": "{node} runs another hypervisor ({target}) than {source_node} ({source}).",
+    "no_target": "No node can take {vm} now. {reasons}",
+    "no_verb": "{node} cannot do that: its driver does not offer “{verb}”.",
+    "wrong_state": "{vm} is {state}; {verb} needs it {needed}.",
+    "held_elsewhere": "{vm} may still have a copy on {node}, which does not answer. It is started only when "
+    "that copy is ruled out.",
+    "saved_spent": "The saved state of {vm} was restored before and is never restored again.",
+    # cancelling
+    "not_active": "This task ended before it could be cancelled: {state}.",
+    "past_switch": "{vm} is past its switch-over; it can no longer be cancelled. You can move it back.",
+    "cannot_cancel": "“{what}” cannot be cancelled once it has begun.",
+    # forms
+    "field": "{message}",
+    "stale_form": "{who} changed {fields} since you opened this form. Your input is kept; decide per field.",
+    "drift_gone": "The configuration of {vm} on its host changed again since you looked. Look at it afresh.",
+    "no_drift": "{vm} is in step with its host; there is nothing to accept.",
+    "nothing_changed": "Nothing was changed: every field has the value that it had.",
+    "repeated_key": "This order was given before and is task {operation}.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    code: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    severity: Severity = Severity.ERROR
+    field: str = ""  # the form field it belongs to, where there is one
+
+    @property
+    def sentence(self) -> str:
+        return SENTENCES[self.code].format_map(dict(self.params))
+
+
+def finding(code: str, severity: Severity = Severity.ERROR, **params: object) -> Finding:
+    """Shorthand: `finding("vm_busy", vm="web01", what=…, who=…)`."""
+    return Finding(code, params, severity)
+
+
+def field_finding(name: str, message: str) -> Finding:
+    """A form field that broke a rule; `message` names the rule and the fix."""
+    return Finding("field", {"message": message}, Severity.ERROR, name)

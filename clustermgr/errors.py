@@ -1,0 +1,19 @@
+"""What an action answers when it does not act. Every entrance knows how to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clustermgr.core.findings import Finding
+
+
+class ActionRefused(Exception):
+    """Nothing was changed. `status` is the HTTP answer: 403 right, 404 unknown, 409 conflict, 422 input, 423 held."""
+
+    def __init__(
+        self, *findings: Finding, status: int = 409, operation: int | None = None
+    ) -> None:
+        super().__init__(" ".join(f.sentence for f in findings))
+        self.findings: Sequence[Finding] = findings
+        self.status = status
+        self.operation = operation  # the task that holds the subject, where there is one

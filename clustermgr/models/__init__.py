@@ -1,0 +1,25 @@
+"""Tables and constraints. No side effects, no signals; only `actions` write them."""
+
+from clustermgr.models.access import Membership, SignInLink
+from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAccess, WatchShard
+from clustermgr.models.event import AuditEntry, Event
+from clustermgr.models.operation import Operation, Slot
+from clustermgr.models.vm import Drift, Holder, Vm
+
+__all__ = [
+    "AuditEntry",
+    "Cluster",
+    "Drift",
+    "Event",
+    "Holder",
+    "Membership",
+    "Network",
+    "Node",
+    "Operation",
+    "SignInLink",
+    "Slot",
+    "Vm",
+    "Volume",
+    "VolumeAccess",
+    "WatchShard",
+]

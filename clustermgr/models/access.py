@@ -1,0 +1,24 @@
+"""Who may do what: one role per account."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from clustermgr.core.states import Role
+
+
+class Membership(models.Model):
+    """A user's role. Without one, an account may sign in and sees nothing."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="membership")
+    role = models.CharField(max_length=20, choices=[(r, r) for r in Role], default=Role.VIEWER)
+
+
+class SignInLink(models.Model):
+    """A link printed at the start that signs one account in, once. Only a digest of its token is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)

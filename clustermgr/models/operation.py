@@ -1,0 +1,88 @@
+"""Operations: history, work queue and progress display in one row; and the slots that they hold."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from clustermgr.core.states import ACTIVE, OperationKind, OperationState, Phase
+from clustermgr.models.cluster import Cluster, Node
+from clustermgr.models.vm import Vm
+
+
+class Operation(models.Model):
+    """One order. Owned by one worker at a time through a lease; settled only on an observed outcome."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="operations")
+    kind = models.CharField(max_length=20, choices=[(k, k) for k in OperationKind])
+    vm = models.ForeignKey(Vm, on_delete=models.CASCADE, related_name="operations")
+    source = models.ForeignKey(Node, null=True, on_delete=models.PROTECT, related_name="operations_from")
+    target = models.ForeignKey(Node, null=True, on_delete=models.PROTECT, related_name="operations_to")
+    params = models.JSONField(default=dict)
+
+    state = models.CharField(
+        max_length=12, choices=[(s, s) for s in OperationState], default=OperationState.QUEUED
+    )
+    phase = models.CharField(max_length=16, choices=[(p, p) for p in Phase], default=Phase.QUEUED)
+    step = models.CharField(max_length=24, default="begin", help_text="where the next owner goes on")
+    memory = models.JSONField(default=dict, help_text="what steps must remember between owners")
+    wait_reason = models.CharField(max_length=300, blank=True)
+    outcome = models.CharField(max_length=500, blank=True, help_text="how it ended, one sentence")
+    advice = models.CharField(max_length=300, blank=True, help_text="what the administrator can do next")
+    raw_reason = models.TextField(blank=True, help_text="the hypervisor's own words")
+
+    progress = models.JSONField(default=dict, help_text="numbers for the bar; see core.progress")
+    requested_by = models.CharField(max_length=150)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    reason = models.CharField(max_length=300, blank=True)
+    cause = models.ForeignKey("Event", null=True, on_delete=models.SET_NULL, related_name="led_to")
+    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
+    idempotency_key = models.CharField(max_length=64, null=True, unique=True)
+    priority = models.IntegerField(default=0)
+
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+
+    lease_owner = models.CharField(max_length=40, blank=True)
+    lease_expires = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="no step before this time")
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["vm"],
+                condition=models.Q(state__in=[str(s) for s in ACTIVE]),
+                name="one_change_at_a_time_per_vm",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=list(OperationState)), name="operation_state_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["cluster", "state", "-created_at"]),
+            models.Index(fields=["state", "lease_expires"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.vm_id} #{self.pk}"
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+
+class Slot(models.Model):
+    """One live migration at a node, to or from it. A slot belongs to the operation, not to its worker."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="slots")
+    number = models.PositiveSmallIntegerField()
+    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="slots")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["node", "number"], name="slot_taken_once"),
+            models.UniqueConstraint(fields=["node", "operation"], name="slot_once_per_operation"),
+        ]

@@ -1,0 +1,243 @@
+"""Settings: everything that differs between installations comes from the environment, and a wrong value
+stops the start with one sentence.
+
+    CLUSTERMGR_VAR   folder for the database, keys and sockets (default: var/ beside manage.py)
+    DATABASE_URL     sqlite:///path or postgresql://user:password@host/name
+    REDIS_URL        redis://host:6379/0 or unix:///path/to/socket
+    CLUSTERMGR_HOSTS names under which browsers reach the console, comma separated
+    CLUSTERMGR_TLS   1 when a proxy in front speaks TLS (secure cookies, HSTS, redirect)
+    DEBUG            1 for development only
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("CLUSTERMGR_VAR") or BASE_DIR / "var")
+
+
+def env_bool(name: str, default: bool = False) -> bool:
+    text = os.environ.get(name, "").strip().lower()
+    if text in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return default if text == "" else text in {"1", "true", "yes", "on"}
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not “{text}”.")
+
+
+def kept_secret(name: str, file: str) -> str:
+    """The value of `name`, of the file named by `name`_FILE, or a key made once for this installation."""
+    if os.environ.get(name):
+        return os.environ[name]
+    path = Path(os.environ.get(f"{name}_FILE") or VAR_DIR / file)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass  # another process of this installation was faster
+        else:
+            with os.fdopen(descriptor, "w") as handle:
+                handle.write(secrets.token_urlsafe(64))
+    return path.read_text().strip()
+
+
+DEBUG = env_bool("DEBUG")
+SECRET_KEY = kept_secret("SECRET_KEY", "secret.key")
+ALLOWED_HOSTS = [
+    name.strip() for name in os.environ.get("CLUSTERMGR_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+]
+TLS = env_bool("CLUSTERMGR_TLS")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "channels",
+    "csp",
+    "django_htmx",
+    "template_partials",
+    "clustermgr",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "clustermgr.web.http.PaneHeadersMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "clustermgr.urls"
+ASGI_APPLICATION = "clustermgr.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "clustermgr.web.templatetags.cluster_ui",
+            ],
+            "libraries": {"cluster_ui": "clustermgr.web.templatetags.cluster_ui"},
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+        },
+    }
+]
+
+# -- database ---------------------------------------------------------------------------------------------
+
+DATABASE_URL = os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'clustermgr.sqlite3'}"
+DATABASES: dict[str, dict[str, Any]] = {"default": dj_database_url.parse(DATABASE_URL)}
+_database = DATABASES["default"]
+if _database["ENGINE"].endswith("sqlite3"):
+    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    # Rows that carry intent must survive a power cut: FULL, set when a connection opens (safety.md 3).
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+elif _database["ENGINE"].endswith("postgresql"):
+    # Under ASGI each request has a thread of its own, so connections live in psycopg's pool.
+    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}, "connect_timeout": 5}
+else:
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+
+# -- Redis, Celery ----------------------------------------------------------------------------------------
+
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{VAR_DIR / 'run' / 'redis.sock'}"
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+CELERY_BROKER_URL = "redis+socket" + REDIS_URL[4:] if REDIS_URL.startswith("unix://") else REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+
+# The embedded set-up gives the simulated hosts' console a port and a token of its own.
+LAB_CONSOLE_URL = os.environ.get("CLUSTERMGR_LAB_CONSOLE_URL", "")
+
+# -- people -----------------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "sign-in"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "sign_in_locked.html"
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
+
+# -- security ---------------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+CSRF_FAILURE_VIEW = "clustermgr.web.errors.csrf_failure"
+if TLS:
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    CSRF_TRUSTED_ORIGINS = [f"https://{name}" for name in ALLOWED_HOSTS if name != "*"]
+
+# -- language, files, log ---------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Served straight from the apps' folders: nothing to collect between an upgrade and the next page.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}
