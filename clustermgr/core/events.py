@@ -1,0 +1,68 @@
+"""The catalogue of events: code -> sentence. Rows keep code and parameters; the words are made when shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SENTENCES: dict[str, str] = {
+    # orders and their ends
+    "move_ordered": "{kind} of {vm} from {source} to {target} was ordered.",
+    "move_started": "{kind} of {vm} from {source} to {target} began.",
+    "move_done": "{vm} now runs on {target} ({kind} from {source}, {took}).",
+    "move_rehomed": "{vm} now belongs to {target}; it is {state}.",
+    "move_failed": "{kind} of {vm} to {target} failed: {reason}",
+    "move_cancelled": "{kind} of {vm} to {target} was cancelled; {vm} runs on {source}.",
+    "cancel_requested": "Cancelling {what} of {vm} was requested.",
+    "order_given": "{what} of {vm} was ordered.",
+    "order_failed": "{what} of {vm} failed: {reason}",
+    "order_cancelled": "{what} of {vm} was cancelled.",
+    "vm_started": "{vm} was started on {node}.",
+    "vm_resumed": "{vm} was resumed on {node}.",
+    "vm_restored": "{vm} was restored from its saved state on {node}.",
+    "vm_stopped": "{vm} was shut down on {node}.",
+    "vm_turned_off": "{vm} was turned off on {node}.",
+    "vm_saved": "{vm} was saved on {node}.",
+    # failures and recoveries
+    "vm_failed": "{vm} failed on {node}: {reason}",
+    "vm_restarted": "{vm} was restarted on {node} after it failed.",
+    "vm_failed_over": "{vm} was started on {node} after it failed on {source}.",
+    "vm_left_failed": "{vm} stays failed: {reason}",
+    "vm_held": "{vm} is held: {reason}",
+    "recovery_decided": "{vm} will be {what}: {reason}",
+    "recovery_blocked": "{vm} is not restarted: {reason}",
+    "vm_running_twice": "{vm} runs on {nodes} at the same time. Nothing is done by itself; decide which copy "
+    "stays and turn the other off on its host.",
+    # seen on the hosts
+    "vm_stopped_outside": "{vm} was stopped on {node}, not by the cluster; it stays off.",
+    "vm_started_outside": "{vm} was started on {node}, not by the cluster.",
+    "vm_paused_outside": "{vm} was paused on {node}, not by the cluster.",
+    "vm_moved_outside": "{vm} was moved from {source} to {node}, not by the cluster.",
+    "vm_missing": "{vm} is no longer known on {node}.",
+    "vm_unmonitored": "{vm} is unmonitored: {node} does not answer.",
+    "vm_monitored": "{vm} is monitored again; it is {state} on {node}.",
+    "drift_found": "The configuration of {vm} on {node} differs from the cluster's copy: {fields}.",
+    "drift_gone": "The configuration of {vm} is in step with its host again.",
+    "configuration_accepted": "The host's configuration of {vm} was accepted into the cluster's copy: {fields}.",
+    "settings_changed": "Settings of {vm} were changed: {fields}.",
+    # nodes, volumes, the cluster
+    "node_up": "{node} is up.",
+    "node_joining": "{node} answers again and is joining.",
+    "node_down": "{node} is down: {reason}",
+    "node_agent_down": "The hypervisor daemon of {node} does not answer; its machine does.",
+    "volume_lost": "{node} no longer reaches the volume {volume}.",
+    "volume_found": "{node} reaches the volume {volume} again.",
+    "cluster_created": "The cluster {cluster} was created.",
+    "node_added": "{node} was added to the cluster.",
+    "vm_added": "{vm} was made highly available on {node}.",
+}
+
+
+def sentence(code: str, params: Mapping[str, object]) -> str:
+    """The event in words. A code of a newer version, or a missing parameter, still gives readable text."""
+    text = SENTENCES.get(code, code.replace("_", " "))
+    return text.format_map(_Lenient(params))
+
+
+class _Lenient(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
