@@ -72,6 +72,9 @@ class Change:
         cause: Event | None = None,
         **params: object,
     ) -> Event:
+        """Record what happened. `vm` and `node` are named in the sentence as well; see core.events."""
+        names = {"vm": vm.name if vm else None, "node": node.name if node else None}
+        params = {name: value for name, value in names.items() if value} | params
         row = Event.objects.create(
             cluster_id=self.cluster_id,
             at=self.now,

@@ -1,0 +1,248 @@
+"""Orders as rows: giving them, cancelling them, admitting them to slots. Never calls a host."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError
+
+from clustermgr.access import Actor, require
+from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.core.findings import Finding, finding
+from clustermgr.core.slots import Place, Waiter, admit
+from clustermgr.core.states import ACTIVE, PRIORITY_RANK, OperationKind, OperationState, Phase, Priority
+from clustermgr.core.words import KINDS
+from clustermgr.errors import ActionRefused
+from clustermgr.models import Cluster, Event, Node, Operation, Slot, Vm
+
+DRIVE = "clustermgr.jobs.operations.drive"
+ADMIT = "clustermgr.jobs.operations.admit"
+
+MOVES = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION, OperationKind.MOVE)
+#: Kinds that can be stopped half-way, and until when.
+CANCELLABLE = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION)
+
+
+def give(
+    *,
+    actor: Actor,
+    kind: OperationKind,
+    vm: Vm,
+    source: Node | None = None,
+    target: Node | None = None,
+    key: str | None = None,
+    reason: str = "",
+    cause: Event | None = None,
+    params: dict[str, object] | None = None,
+) -> Operation:
+    """Write one order. The database lets one active order per VM exist; a second is refused, naming the first.
+
+    A repeated idempotency `key` of the same order returns the operation that it made before.
+    """
+    if (known := _known(key, kind, vm)) is not None:
+        return known
+    try:
+        with change(vm.cluster_id) as tx:
+            operation = Operation.objects.create(
+                cluster_id=vm.cluster_id,
+                kind=kind,
+                vm=vm,
+                source=source,
+                target=target,
+                params=params or {},
+                requested_by=actor.name,
+                user=actor.user,
+                reason=reason,
+                idempotency_key=key,
+                priority=PRIORITY_RANK[Priority(vm.priority)],
+                created_at=tx.now,
+                cause=cause,
+            )
+            _record(tx, actor, operation)
+    except IntegrityError:
+        if (known := _known(key, kind, vm)) is not None:
+            return known
+        raise busy(vm) from None
+    return operation
+
+
+def _known(key: str | None, kind: OperationKind, vm: Vm) -> Operation | None:
+    known = Operation.objects.filter(idempotency_key=key).first() if key else None
+    if known is None or (known.kind == kind and known.vm_id == vm.pk):
+        return known
+    raise ActionRefused(finding("repeated_key", operation=known.pk), operation=known.pk)
+
+
+def _record(tx: Change, actor: Actor, operation: Operation) -> None:
+    names = {
+        name: node.name
+        for name, node in (("source", operation.source), ("target", operation.target))
+        if node is not None
+    }
+    tx.event(
+        "move_ordered" if operation.kind in MOVES else "order_given",
+        vm=operation.vm,
+        node=operation.source,
+        operation=operation,
+        actor=actor.name,
+        cause=operation.cause,
+        kind=KINDS[operation.kind],
+        what=KINDS[operation.kind],
+        **names,
+    )
+    audit(
+        actor,
+        cluster_id=operation.cluster_id,
+        verb=operation.kind,
+        subject=operation.vm.name,
+        accepted=True,
+        operation=operation,
+        **names,
+        **operation.params,
+    )
+    tx.touch(operation, operation.vm)
+    if operation.kind == OperationKind.LIVE_MIGRATION:
+        tx.enqueue(ADMIT, operation.cluster_id)
+    else:
+        tx.enqueue(DRIVE, operation.pk)
+
+
+def busy(vm: Vm) -> ActionRefused:
+    """The refusal that names the order which holds the VM."""
+    holder = Operation.objects.filter(vm=vm, state__in=ACTIVE).first()
+    what = KINDS[holder.kind].lower() if holder else "an order that has just ended"
+    who = holder.requested_by if holder else "somebody"
+    found = finding("vm_busy", vm=vm.name, what=what, who=who)
+    return ActionRefused(found, status=423, operation=holder.pk if holder else None)
+
+
+def refuse(actor: Actor, verb: str, vm: Vm, *findings: Finding, status: int = 409) -> ActionRefused:
+    """Audit a refusal and return it, to be raised."""
+    refusal = ActionRefused(*findings, status=status)
+    audit(
+        actor,
+        cluster_id=vm.cluster_id,
+        verb=verb,
+        subject=vm.name,
+        accepted=False,
+        answer=" ".join(found.sentence for found in findings),
+    )
+    return refusal
+
+
+def cancel(*, actor: Actor, operation: Operation) -> Operation:
+    """Ask for an order to stop: at once while it waits, until switch-over while it copies, refused after."""
+    require(actor, "cancel")
+    operation.refresh_from_db()
+    if not operation.active:
+        state = OperationState(operation.state).value
+        raise refuse(actor, "cancel", operation.vm, finding("not_active", state=state))
+    if operation.state == OperationState.CANCELLING:
+        return operation
+    with change(operation.cluster_id) as tx:
+        if operation.state == OperationState.QUEUED and _cancel_queued(tx, actor, operation):
+            accepted = True
+        else:
+            operation.refresh_from_db()
+            accepted = _cancel_running(tx, actor, operation)
+        if accepted:
+            audit(
+                actor,
+                cluster_id=operation.cluster_id,
+                verb="cancel",
+                subject=operation.vm.name,
+                accepted=True,
+                operation=operation,
+            )
+    if not accepted:
+        raise refuse(actor, "cancel", operation.vm, _why_not(operation))
+    return operation
+
+
+def _cancel_queued(tx: Change, actor: Actor, operation: Operation) -> bool:
+    done = tx.advance(
+        operation,
+        to=OperationState.CANCELLED,
+        phase=Phase.DONE,
+        finished_at=tx.now,
+        cancel_requested_by=actor.name,
+        wait_reason="",
+        outcome="Cancelled before it began; nothing was changed.",
+    )
+    if done:
+        Slot.objects.filter(operation=operation).delete()
+        tx.event(
+            "order_cancelled",
+            vm=operation.vm,
+            operation=operation,
+            actor=actor.name,
+            what=KINDS[operation.kind],
+        )
+        tx.touch(operation.vm)
+        tx.enqueue(ADMIT, operation.cluster_id)
+    return done
+
+
+def _cancel_running(tx: Change, actor: Actor, operation: Operation) -> bool:
+    if operation.kind not in CANCELLABLE or operation.phase not in (
+        Phase.QUEUED,
+        Phase.PREPARING,
+        Phase.COPYING,
+        Phase.SAVING,
+    ):
+        return False
+    done = tx.advance(operation, to=OperationState.CANCELLING, cancel_requested_by=actor.name)
+    if done:
+        tx.event(
+            "cancel_requested",
+            vm=operation.vm,
+            operation=operation,
+            actor=actor.name,
+            what=KINDS[operation.kind].lower(),
+        )
+        tx.touch(operation.vm)
+    return done
+
+
+def _why_not(operation: Operation) -> Finding:
+    if not operation.active:
+        return finding("not_active", state=OperationState(operation.state).value)
+    if operation.kind in CANCELLABLE:
+        return finding("past_switch", vm=operation.vm.name)
+    return finding("cannot_cancel", what=KINDS[operation.kind])
+
+
+def admit_waiting(cluster: Cluster) -> None:
+    """Give slots to the live migrations that may begin now, and tell each other one why it waits."""
+    with change(cluster.pk) as tx:
+        waiting = list(
+            Operation.objects.filter(
+                cluster=cluster,
+                state=OperationState.QUEUED,
+                kind=OperationKind.LIVE_MIGRATION,
+                slots__isnull=True,
+            ).select_related("vm")
+        )
+        if not waiting:
+            return
+        taken = Slot.objects.filter(node__cluster=cluster).values_list("node_id", "number", "operation__vm__name")
+        result = admit(
+            [Waiter(op.pk, op.vm.name, (op.source_id, op.target_id), op.priority, op.pk) for op in waiting],
+            [Place(*row) for row in taken],
+            limit=cluster.live_migrations_per_node,
+            names=dict(Node.objects.filter(cluster=cluster).values_list("pk", "name")),
+        )
+        for operation in waiting:
+            numbers = result.granted.get(operation.pk)
+            if numbers is not None:
+                _grant(tx, operation, numbers)
+            elif operation.wait_reason != result.reasons[operation.pk]:
+                tx.update(operation, wait_reason=result.reasons[operation.pk])
+                tx.touch(operation.vm)
+
+
+def _grant(tx: Change, operation: Operation, numbers: dict[int, int]) -> None:
+    # Sorted, so that two admissions at once cannot each hold half of a pair.
+    Slot.objects.bulk_create(
+        Slot(node_id=node, number=number, operation=operation) for node, number in sorted(numbers.items())
+    )
+    tx.update(operation, wait_reason="")
+    tx.enqueue(DRIVE, operation.pk)

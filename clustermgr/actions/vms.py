@@ -1,0 +1,138 @@
+"""Orders on virtual machines: each checks rights and preconditions, then writes an operation."""
+
+from __future__ import annotations
+
+from clustermgr.access import Actor, require
+from clustermgr.actions.operations import busy, give, refuse
+from clustermgr.core.findings import Finding, finding
+from clustermgr.core.placement import judge, obstacles
+from clustermgr.core.states import ACTIVE, NodeState, OfflineAction, OperationKind, VmState
+from clustermgr.core.words import state_word
+from clustermgr.models import Node, Operation, Vm
+from clustermgr.queries.snapshot import cluster_view, vm_view
+
+STARTABLE = (VmState.OFF, VmState.SAVED, VmState.FAILED, VmState.PAUSED)
+
+
+def live_migrate(*, actor: Actor, vm: Vm, target: Node | None = None, key: str | None = None) -> Operation:
+    """Move a running VM while it runs. Without `target` the best node is chosen. Refused unless its node is up."""
+    return _planned(actor, OperationKind.LIVE_MIGRATION, vm, target, key, {})
+
+
+def quick_migrate(*, actor: Actor, vm: Vm, target: Node | None = None, key: str | None = None) -> Operation:
+    """Save a running VM to its volume and restore it on another node."""
+    return _planned(actor, OperationKind.QUICK_MIGRATION, vm, target, key, {})
+
+
+def move(
+    *,
+    actor: Actor,
+    vm: Vm,
+    target: Node | None = None,
+    offline_action: str | None = None,
+    key: str | None = None,
+) -> Operation:
+    """Take a VM offline by its offline action (or by `offline_action`, this once) and bring it up elsewhere."""
+    action = OfflineAction(offline_action or vm.offline_action)
+    return _planned(actor, OperationKind.MOVE, vm, target, key, {"offline_action": action.value})
+
+
+def start(*, actor: Actor, vm: Vm, key: str | None = None) -> Operation:
+    """Start an off, saved or failed VM on its node; resume a paused one."""
+    return _power(actor, OperationKind.START, vm, STARTABLE, "off, saved, failed or paused", key, {})
+
+
+def shut_down(*, actor: Actor, vm: Vm, forced: bool = False, key: str | None = None) -> Operation:
+    """Ask the guest to shut down. `forced`: without waiting for slow processes."""
+    kind = OperationKind.SHUT_DOWN
+    return _power(actor, kind, vm, (VmState.RUNNING,), "running", key, {"forced": forced})
+
+
+def turn_off(*, actor: Actor, vm: Vm, key: str | None = None) -> Operation:
+    """Cut the power. The guest is not asked; data may be lost."""
+    states = (VmState.RUNNING, VmState.PAUSED, VmState.PAUSED_CRITICAL)
+    return _power(actor, OperationKind.TURN_OFF, vm, states, "running or paused", key, {})
+
+
+def save(*, actor: Actor, vm: Vm, key: str | None = None) -> Operation:
+    """Write the VM's memory to its volume and stop it; a start restores it."""
+    states = (VmState.RUNNING, VmState.PAUSED)
+    return _power(actor, OperationKind.SAVE, vm, states, "running or paused", key, {})
+
+
+def _planned(
+    actor: Actor,
+    kind: OperationKind,
+    vm: Vm,
+    target: Node | None,
+    key: str | None,
+    params: dict[str, object],
+) -> Operation:
+    verb = kind.value
+    require(actor, verb)
+    if key and (known := Operation.objects.filter(idempotency_key=key, vm=vm, kind=kind).first()):
+        return known
+    if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
+        raise busy(vm)
+    if found := _source_obstacles(vm, kind):
+        raise refuse(actor, verb, vm, *found)
+    target = target or _best(actor, vm, kind)
+    if target.cluster_id != vm.cluster_id:
+        found = [finding("unknown_node", node=target.name, cluster=vm.cluster.name)]
+        raise refuse(actor, verb, vm, *found, status=404)
+    view = cluster_view(vm.cluster)
+    if found := list(obstacles(vm_view(vm), view.nodes[target.pk], view, kind)):
+        raise refuse(actor, verb, vm, *found)
+    return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=target, key=key, params=params)
+
+
+def _source_obstacles(vm: Vm, kind: OperationKind) -> list[Finding]:
+    # Live and quick migration are for planned moves only, and every move needs a source that answers:
+    # what a silent node did with its copy nobody knows (requirement R9, safety.md 1).
+    node = vm.owner
+    if node.state != NodeState.UP:
+        return [finding("source_not_up", node=node.name, state=state_word(node.state))]
+    if kind in (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION):
+        if vm.state != VmState.RUNNING:
+            return [_wrong_state(vm, kind, "running")]
+        if kind == OperationKind.QUICK_MIGRATION and "save" not in node.capabilities:
+            return [finding("no_verb", node=node.name, verb="quick migration")]
+        return []
+    if vm.state not in (VmState.RUNNING, VmState.OFF, VmState.SAVED, VmState.FAILED):
+        return [_wrong_state(vm, kind, "running, off or saved")]
+    return []
+
+
+def _best(actor: Actor, vm: Vm, kind: OperationKind) -> Node:
+    verdicts = judge(vm_view(vm), cluster_view(vm.cluster), kind)
+    if verdicts and not verdicts[0].findings:
+        return Node.objects.get(pk=verdicts[0].node)
+    reasons = " ".join(v.findings[0].sentence for v in verdicts if v.node != vm.owner_id)
+    raise refuse(actor, kind.value, vm, finding("no_target", vm=vm.name, reasons=reasons))
+
+
+def _power(
+    actor: Actor,
+    kind: OperationKind,
+    vm: Vm,
+    states: tuple[VmState, ...],
+    needed: str,
+    key: str | None,
+    params: dict[str, object],
+) -> Operation:
+    require(actor, kind.value)
+    if key and (known := Operation.objects.filter(idempotency_key=key, vm=vm, kind=kind).first()):
+        return known
+    if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
+        raise busy(vm)
+    if vm.owner.state != NodeState.UP:
+        found = finding("source_not_up", node=vm.owner.name, state=state_word(vm.owner.state))
+        raise refuse(actor, kind.value, vm, found)
+    if vm.state not in states:
+        raise refuse(actor, kind.value, vm, _wrong_state(vm, kind, needed))
+    return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=vm.owner, key=key, params=params)
+
+
+def _wrong_state(vm: Vm, kind: OperationKind, needed: str) -> Finding:
+    verb = kind.value.replace("_", " ")
+    return finding("wrong_state", vm=vm.name, state=state_word(vm.state), verb=verb, needed=needed)
