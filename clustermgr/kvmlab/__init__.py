@@ -1,0 +1,1 @@
+"""Three libvirt nodes on one machine, in namespaces: for tests and demonstrations."""
