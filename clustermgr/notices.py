@@ -67,11 +67,13 @@ def decode(text: str | bytes) -> Changed | Progress | None:
         data = json.loads(text)
         kind = data.pop("type")
         if kind == "Changed":
-            data["subjects"] = tuple(data["subjects"])
-            return Changed(**data)
-        return Progress(**data) if kind == "Progress" else None
-    except (ValueError, KeyError, TypeError):
+            return Changed(int(data["cluster"]), int(data["version"]), tuple(map(str, data["subjects"])))
+        if kind == "Progress":
+            figures = dict(data["figures"])
+            return Progress(int(data["cluster"]), int(data["operation"]), int(data["vm"]), figures)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
+    return None
 
 
 def publish(notices: Iterable[Changed | Progress]) -> None:
