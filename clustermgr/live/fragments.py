@@ -1,0 +1,85 @@
+"""Which rows are pushed as HTML: one line per live row. Everything else is fetched by the page itself.
+
+A pushed row holds nothing that depends on the viewer; it is rendered once per language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from clustermgr.core.states import SETTLED
+from clustermgr.queries import live as queries
+from clustermgr.queries import rows
+from clustermgr.queries.live import ToldOperation
+
+#: More changed rows of a kind than this in one tick: the pages fetch what they show.
+MOST_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """`query(ids)` answers plain values with `id` and `cluster` (a slug); gone rows are left out."""
+
+    name: str
+    template: str
+    query: Callable[[Sequence[int]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one tick shows of a cluster: rendered rows by subject, and the operations among them."""
+
+    html: Mapping[str, str] = field(default_factory=dict)
+    operations: Sequence[ToldOperation] = ()
+
+    @property
+    def settled(self) -> list[ToldOperation]:
+        return [told for told in self.operations if told.state in SETTLED]
+
+
+FRAGMENTS: dict[str, Fragment] = {
+    "vm": Fragment("vm", "parts/_vm_row.html", rows.vm_rows),
+    "node": Fragment("node", "parts/_node_row.html", rows.node_rows),
+    "operation": Fragment("operation", "parts/_operation_row.html", rows.operation_rows),
+}
+
+
+def render(cluster_id: int, subjects: Sequence[str], language: str) -> Shown:
+    """Runs in the hub's own thread."""
+    ids = _ids(subjects)
+    if not ids:
+        return Shown()
+    told = queries.told_operations(cluster_id, ids.get("operation", ()))
+    # The row of a VM shows its operation, whoever of the two was named.
+    vms = dict.fromkeys((*ids.get("vm", ()), *(each.vm_id for each in told)))
+    if vms:
+        ids["vm"] = list(vms)
+    slug = queries.slug_of(cluster_id)
+    html: dict[str, str] = {}
+    with translation.override(language):
+        for kind, wanted in ids.items():
+            if kind in FRAGMENTS and len(wanted) <= MOST_ROWS:
+                html.update(_rows(slug, FRAGMENTS[kind], wanted, kind))
+    return Shown(html, told)
+
+
+def _rows(slug: str, fragment: Fragment, ids: Sequence[int], kind: str) -> dict[str, str]:
+    return {
+        f"{kind}:{row.id}": render_to_string(fragment.template, {fragment.name: row}).strip()
+        for row in fragment.query(ids)
+        if row.cluster == slug
+    }
+
+
+def _ids(subjects: Iterable[str]) -> dict[str, list[int]]:
+    ids: dict[str, list[int]] = {}
+    for subject in subjects:
+        kind, _, number = subject.partition(":")
+        if number.isdigit():
+            ids.setdefault(kind, []).append(int(number))
+    return ids

@@ -1,0 +1,69 @@
+"""What is new in one cluster since the last frame: the newest value per subject, and whether news was lost.
+
+Pure: it is told what arrived and what the database says; it neither waits nor asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from clustermgr.notices import Changed, Progress
+
+#: Settled operations that are remembered, so that a late sample does not wake their bars again.
+REMEMBERED = 500
+
+
+@dataclass(slots=True)
+class News:
+    """`cursor`: every version up to here was heard of. `told`: what the browsers know."""
+
+    cursor: int
+    told: int
+    subjects: dict[str, None] = field(default_factory=dict)
+    figures: dict[int, Progress] = field(default_factory=dict)
+    lost: bool = False
+    _ahead: set[int] = field(default_factory=set)
+    _seen_in_database: int = 0
+    _settled: dict[int, None] = field(default_factory=dict)
+
+    @classmethod
+    def since(cls, version: int) -> News:
+        return cls(cursor=version, told=version, _seen_in_database=version)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self.subjects or self.figures or self.lost or self.cursor > self.told)
+
+    def changed(self, notice: Changed) -> None:
+        """Commits of several processes may arrive in any order: a hole keeps the cursor below it."""
+        self.subjects.update(dict.fromkeys(notice.subjects))
+        if notice.version > self.cursor:
+            self._ahead.add(notice.version)
+            while self.cursor + 1 in self._ahead:
+                self.cursor += 1
+                self._ahead.discard(self.cursor)
+
+    def progress(self, notice: Progress) -> None:
+        if notice.operation not in self._settled:
+            self.figures[notice.operation] = notice
+
+    def settled(self, operations: list[int]) -> None:
+        self._settled.update(dict.fromkeys(operations))
+        for operation in list(self._settled)[:-REMEMBERED]:
+            del self._settled[operation]
+
+    def compare(self, version: int, *, patient: bool) -> None:
+        """What the database says, once a second. A notice gets until the next look to arrive, unless
+        none can (`patient` is False while Redis is away)."""
+        if self.cursor < (self._seen_in_database if patient else version):
+            self.lost = True
+            self.cursor = version
+            self._ahead.clear()
+        self._seen_in_database = version
+
+    def take(self) -> tuple[list[str], list[Progress], bool]:
+        """Subjects, figures, and whether everything must be fetched again; then nothing is new."""
+        taken = list(self.subjects), list(self.figures.values()), self.lost
+        self.subjects, self.figures, self.lost = {}, {}, False
+        self.told = self.cursor
+        return taken
