@@ -1,0 +1,80 @@
+"""What an administrator chose for this start, read from the environment; a wrong choice is one sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class StartRefused(Exception):
+    """The start ends here. The text is the one sentence that says what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    var: Path
+    host: str
+    port: int
+    lab_port: int
+    hosts: str  # "lab" or "kvm-lab"
+    redis_url: str  # empty: a private server of our own
+
+    @property
+    def address(self) -> str:
+        return f"http://{_shown(self.host)}:{self.port}"
+
+    @property
+    def lab_address(self) -> str:
+        return f"http://{_shown(self.host)}:{self.lab_port}"
+
+    @property
+    def simulated(self) -> bool:
+        return self.hosts == "lab"
+
+
+def _shown(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+
+
+def read(environment: Mapping[str, str], var: Path) -> Installation:
+    """Raises StartRefused when PORT, LAB_PORT or HOSTS cannot be meant."""
+    port = _port(environment, "PORT", 8000)
+    hosts = environment.get("HOSTS") or "lab"
+    if hosts not in {"lab", "kvm-lab"}:
+        raise StartRefused(f"HOSTS must be lab or kvm-lab, not “{hosts}”.")
+    return Installation(
+        var=var,
+        host=environment.get("HOST") or "127.0.0.1",
+        port=port,
+        lab_port=_port(environment, "LAB_PORT", port + 1),
+        hosts=hosts,
+        redis_url=environment.get("REDIS_URL", ""),
+    )
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise StartRefused(f"{name} must be a number from 1 to 65535, not “{text}”.")
+    return int(text)
+
+
+def require_free(host: str, port: int, name: str) -> None:
+    """Refuse before anything starts, rather than let a child fail again and again."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartRefused(
+                    f"Port {port} is in use by another program. End that one, or choose another port: "
+                    f"make run {name}={port + 100 if port < 65000 else 8100}"
+                ) from None
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            raise StartRefused(f"Cannot listen on {host}:{port} ({reason}). Set HOST and {name}.") from None

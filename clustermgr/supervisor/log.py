@@ -1,0 +1,69 @@
+"""The one log: every line of every process behind the process's name, on the terminal and in var/log."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from clustermgr.ports import clock
+
+_LARGEST = 10 * 1024 * 1024
+_WIDTH = 10
+_COLOURS = {
+    "redis": "31",
+    "web": "36",
+    "worker": "32",
+    "watch": "35",
+    "beat": "33",
+    "console": "34",
+    "clustermgr": "1",
+}
+
+
+class Log:
+    def __init__(self, path: Path, stream: TextIO | None = None) -> None:
+        self.path = path
+        self.stream: TextIO | None = sys.stdout if stream is None else stream
+        self.colour = self.stream.isatty() and not os.environ.get("NO_COLOR")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._open()
+
+    def write(self, name: str, line: str) -> None:
+        stamp = clock().now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self.file.write(f"{stamp} {name:<{_WIDTH}} | {line}\n")
+        self.file.flush()
+        if self.file.tell() > _LARGEST:
+            self._rotate()
+        prefix = f"{name:<{_WIDTH}} |"
+        if self.colour:
+            prefix = f"\x1b[{_COLOURS.get(name, '0')}m{prefix}\x1b[0m"
+        self.show(f"{prefix} {line}")
+
+    def say(self, line: str) -> None:
+        """A line of the supervisor's own."""
+        self.write("clustermgr", line)
+
+    def show(self, text: str) -> None:
+        """To the terminal alone: what must not stay in a file, such as a password."""
+        if self.stream is None:
+            return
+        try:
+            self.stream.write(text + "\n")
+            self.stream.flush()
+        except (OSError, ValueError):
+            self.stream = None  # the terminal went away; the file goes on
+
+    def close(self) -> None:
+        self.file.close()
+
+    def _open(self) -> None:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.file = os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+        self.file.seek(0, os.SEEK_END)
+
+    def _rotate(self) -> None:
+        self.file.close()
+        self.path.replace(self.path.with_suffix(".log.1"))
+        self._open()

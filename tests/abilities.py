@@ -1,0 +1,48 @@
+"""What this machine can do: each function answers "" or the one line that explains a skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+
+from clustermgr.supervisor import redis_server
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium() -> str | None:
+    """The browser's path; PLAYWRIGHT_CHROMIUM names another."""
+    named = os.environ.get("PLAYWRIGHT_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+@cache
+def no_browser() -> str:
+    if find_spec("playwright") is None:
+        return "playwright is not installed (pip install -r tests/requirements.txt)"
+    return "" if chromium() else "Chromium is not installed (apt-get install chromium)"
+
+
+@cache
+def no_redis() -> str:
+    return "" if redis_server.find() else "no redis-server here (apt-get install redis-server)"
+
+
+@cache
+def no_qemu() -> str:
+    if os.geteuid() != 0:
+        return "needs root, for network namespaces"
+    if find_spec("libvirt") is None:
+        return "libvirt-python is not installed (pip install -r requirements-libvirt.txt)"
+    tools = ("libvirtd", "virtqemud", "qemu-system-x86_64", "ip", "unshare")
+    found = {tool for tool in tools if shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin")}
+    missing = [tool for tool in tools[2:] if tool not in found]
+    if not found & {"libvirtd", "virtqemud"}:
+        missing.insert(0, "libvirtd")
+    return f"not installed: {', '.join(missing)} (make setup installs them)" if missing else ""
+
+
+MISSING: dict[str, Callable[[], str]] = {"browser": no_browser, "qemu": no_qemu, "redis": no_redis}

@@ -1,0 +1,69 @@
+"""Fixtures for every test: virtual time, a runner that only records, a private var folder, and what is skipped.
+
+The builders of rows are in tests/worlds.py; what one folder alone needs is in that folder's conftest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+# Before Django reads its settings: nothing of a real installation may be touched by a test.
+_VAR = Path(tempfile.mkdtemp(prefix="clustermgr-tests-"))
+os.environ["CLUSTERMGR_VAR"] = str(_VAR)
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
+if not os.environ.get("TEST_DATABASE_URL"):
+    os.environ.pop("DATABASE_URL", None)
+else:
+    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+os.environ["REDIS_URL"] = f"unix://{_VAR / 'no-redis.sock'}"
+os.environ.pop("CLUSTERMGR_TLS", None)
+
+import pytest  # noqa: E402
+
+from clustermgr import ports  # noqa: E402
+from tests import abilities  # noqa: E402
+from tests.fakes import RecordingRunner, VirtualClock  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot do, with one line that says why; in CI such a skip is an error."""
+    for item in items:
+        for name, reason in abilities.MISSING.items():
+            if item.get_closest_marker(name) and reason():
+                item.add_marker(pytest.mark.skip(reason=f"{name}: {reason()}"))
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(_VAR, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        if any(item.get_closest_marker(name) for name in abilities.MISSING):
+            report.outcome = "failed"
+            report.longrepr = f"In CI this may not be skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    """Virtual time, installed as the port: `clock.advance(5)`. Nothing ever waits."""
+    real, virtual = ports.clock(), VirtualClock()
+    ports.install(clock=virtual)
+    yield virtual
+    ports.install(clock=real)
+
+
+@pytest.fixture(autouse=True)
+def runner() -> Iterator[RecordingRunner]:
+    """What was enqueued, instead of a broker: `runner.names`, and `runner.drain()` to run it here."""
+    real, recording = ports.runner(), RecordingRunner()
+    ports.install(runner=recording)
+    yield recording
+    ports.install(runner=real)

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All tests in stages: what is quick side by side first, then browsers, then real hypervisors.
+# A failed stage does not hide the next one.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+failed=()
+
+stage() {
+  local name=$1
+  shift
+  echo "== $name"
+  "$python" -m pytest "$@" </dev/null
+  local code=$?
+  # 5: this stage has no test, which only the first one may not say.
+  if [ $code -ne 0 ] && { [ $code -ne 5 ] || [ "$name" = unit ]; }; then failed+=("$name"); fi
+}
+
+stage unit -n 2 --dist loadfile -m "not browser and not qemu" --durations=5
+stage browser -m browser --durations=5
+stage qemu -m qemu --durations=5
+
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "failed: ${failed[*]}" >&2
+  exit 1
+fi
