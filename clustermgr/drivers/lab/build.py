@@ -76,7 +76,8 @@ class VmSpec:
         return definitions.vm_uuid(self.name)
 
 
-def place_node(tx: Tx, spec: NodeSpec) -> None:
+def place_node(tx: Tx, spec: NodeSpec, *, attach: bool = True) -> None:
+    """Raises Refused for a name that is taken. `attach`: give it every volume there is."""
     if tx.find_host(spec.name) is not None:
         raise Refused(f"There is a simulated host called “{spec.name}” already.")
     tx.run(
@@ -90,7 +91,7 @@ def place_node(tx: Tx, spec: NodeSpec) -> None:
         json.dumps(spec.cpu_features),
         json.dumps(spec.networks),
     )
-    for volume in tx.volumes():
+    for volume in tx.volumes() if attach else ():
         _attach(tx, spec.name, volume.name, active=volume.kind == "csv")
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from clustermgr import ports
 from clustermgr.drivers.contract import DomainState, NotFound
-from clustermgr.drivers.lab import build
+from clustermgr.drivers.lab.build import NodeSpec, VmSpec, VolumeSpec, place_node, place_vm, place_volume
 from clustermgr.drivers.lab.rows import Copy, Incident
 from clustermgr.drivers.lab.settle import settle
 from clustermgr.drivers.lab.store import Store
@@ -90,21 +91,37 @@ class World:
     def node(self, name: str, **more: Any) -> str:
         """Add a host (`build.NodeSpec`). Returns its name."""
         with self.write() as tx:
-            build.place_node(tx, build.NodeSpec(name, **more))
+            place_node(tx, NodeSpec(name, **more))
         return name
 
     def volume(self, name: str, **more: Any) -> str:
         """Add a volume (`build.VolumeSpec`). Returns its name."""
         with self.write() as tx:
-            build.place_volume(tx, build.VolumeSpec(name, **more))
+            place_volume(tx, VolumeSpec(name, **more))
         return name
 
     def vm(self, name: str, *, on: str, **more: Any) -> str:
         """Add a VM (`build.VmSpec`). Returns its UUID, which follows from the name."""
-        spec = build.VmSpec(name, on, **more)
+        spec = VmSpec(name, on, **more)
         with self.write() as tx:
-            build.place_vm(tx, spec)
+            place_vm(tx, spec)
         return spec.uuid
+
+    def place(
+        self,
+        nodes: Sequence[NodeSpec],
+        volumes: Sequence[VolumeSpec],
+        vms: Sequence[VmSpec],
+    ) -> None:
+        """Add a whole cluster at once; its nodes reach its volumes and no others."""
+        names = tuple(node.name for node in nodes)
+        with self.write() as tx:
+            for node in nodes:
+                place_node(tx, node, attach=False)
+            for volume in volumes:
+                place_volume(tx, replace(volume, hosts=volume.hosts or names))
+            for vm in vms:
+                place_vm(tx, vm)
 
     # -- the truth, for tests and stories --
     def hosts(self) -> list[str]:
