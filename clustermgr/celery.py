@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from clustermgr.jobs.beat import beat_schedule
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clustermgr.settings")
 
 app = Celery("clustermgr")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["clustermgr"], related_name="jobs")
+app.conf.beat_schedule = beat_schedule()
+app.conf.imports = ("clustermgr.jobs.operations", "clustermgr.jobs.watch", "clustermgr.jobs.engine")

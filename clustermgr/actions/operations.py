@@ -223,7 +223,9 @@ def admit_waiting(cluster: Cluster) -> None:
         )
         if not waiting:
             return
-        taken = Slot.objects.filter(node__cluster=cluster).values_list("node_id", "number", "operation__vm__name")
+        taken = Slot.objects.filter(node__cluster=cluster).values_list(
+            "node_id", "number", "operation__vm__name"
+        )
         result = admit(
             [Waiter(op.pk, op.vm.name, (op.source_id, op.target_id), op.priority, op.pk) for op in waiting],
             [Place(*row) for row in taken],

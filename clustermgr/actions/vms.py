@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clustermgr.access import Actor, require
 from clustermgr.actions.operations import busy, give, refuse
+from clustermgr.actions.settings import change_settings
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.placement import judge, obstacles
 from clustermgr.core.states import ACTIVE, NodeState, OfflineAction, OperationKind, VmState
@@ -126,7 +127,7 @@ def _power(
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
     if vm.owner.state != NodeState.UP:
-        found = finding("source_not_up", node=vm.owner.name, state=state_word(vm.owner.state))
+        found = finding("node_silent", node=vm.owner.name, state=state_word(vm.owner.state))
         raise refuse(actor, kind.value, vm, found)
     if vm.state not in states:
         raise refuse(actor, kind.value, vm, _wrong_state(vm, kind, needed))
@@ -136,3 +137,15 @@ def _power(
 def _wrong_state(vm: Vm, kind: OperationKind, needed: str) -> Finding:
     verb = kind.value.replace("_", " ")
     return finding("wrong_state", vm=vm.name, state=state_word(vm.state), verb=verb, needed=needed)
+
+
+__all__ = [
+    "change_settings",
+    "live_migrate",
+    "move",
+    "quick_migrate",
+    "save",
+    "shut_down",
+    "start",
+    "turn_off",
+]

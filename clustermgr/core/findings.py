@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
     # moving
     "source_not_up": "{node} is {state}; a planned move needs a running source.",
+    "node_silent": "{node} is {state}; it takes orders again when it is up.",
     "target_is_source": "{vm} is already on {node}. Choose another node.",
     "target_not_up": "{node} is {state}; choose a node that is up.",
     "target_paused": "{node} is paused and takes no roles. Resume it, or choose another node.",

@@ -98,9 +98,7 @@ def _processors(vm: VmView, node: NodeView, cluster: ClusterView) -> Iterator[Fi
         )
     missing = sorted(source.cpu_features - node.cpu_features)
     if missing:
-        yield finding(
-            "cpu_features_missing", node=node.name, vm=vm.name, features=", ".join(missing[:6])
-        )
+        yield finding("cpu_features_missing", node=node.name, vm=vm.name, features=", ".join(missing[:6]))
 
 
 def _rank(vm: VmView, node: NodeView) -> tuple[int, float, str]:
@@ -118,7 +116,11 @@ def _verdict(vm: VmView, node: NodeView, found: tuple[Finding, ...], best: bool)
     after = _memory_after(vm, node)
     reasons = [f"preferred owner {vm.preferred.index(node.id) + 1}"] if node.id in vm.preferred else []
     reasons.append("most free memory" if best and not reasons else f"memory {after:.0f}% used after the move")
-    cpu = None if node.cpu_percent is None else min(100.0, node.cpu_percent + 100.0 * vm.vcpus / 4 / max(1, node.cpus))
+    cpu = (
+        None
+        if node.cpu_percent is None
+        else min(100.0, node.cpu_percent + 100.0 * vm.vcpus / 4 / max(1, node.cpus))
+    )
     return Verdict(
         node.id, node.name, Mark.BEST if best else Mark.GOOD, (), ", ".join(reasons), round(after, 1), cpu
     )

@@ -26,7 +26,7 @@ OFFLINE_ACTIONS: dict[str, str] = {
 
 
 def state_word(state: str) -> str:
-    """"agent_down" -> "agent down": a state inside a sentence."""
+    """ "agent_down" -> "agent down": a state inside a sentence."""
     return str(state).replace("_", " ").replace("paused critical", "paused-critical")
 
 

@@ -1,0 +1,183 @@
+"""What the one owner of an operation may write: claim, renew, next step, holders, settlement.
+
+Every write is fenced by the lease: a worker that lost it changes nothing (safety.md 3).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from clustermgr import notices
+from clustermgr.actions._ledger import Change, change
+from clustermgr.actions.operations import ADMIT
+from clustermgr.core.states import ACTIVE, Level, OperationKind, OperationState, Phase
+from clustermgr.core.words import KINDS
+from clustermgr.models import Holder, Node, Operation, Slot, Vm
+from clustermgr.ports import clock
+
+LEASE_S = 20.0
+#: A mutating call is made only with this much of the lease left: its deadline (5 s) and 5 s more.
+CALL_NEEDS_S = 10.0
+
+
+class LeaseLost(Exception):
+    """Another worker owns the operation now, or it was settled: stop, and touch nothing."""
+
+
+def claim(operation_id: int, owner: str) -> bool:
+    """Take an operation that nobody owns. A live migration needs its slots first; False when it is not free."""
+    now = clock().now()
+    operation = Operation.objects.select_related("vm", "source", "target").get(pk=operation_id)
+    if operation.kind == OperationKind.LIVE_MIGRATION and not operation.slots.exists():
+        return False
+    with change(operation.cluster_id) as tx:
+        taken = Operation.objects.filter(
+            Q(lease_owner="") | Q(lease_expires__lt=now), pk=operation_id, state__in=ACTIVE
+        ).update(lease_owner=owner, lease_expires=now + timedelta(seconds=LEASE_S))
+        if not taken:
+            return False
+        operation.refresh_from_db()
+        if operation.state == OperationState.QUEUED:
+            tx.advance(operation, to=OperationState.RUNNING, started_at=now, phase=Phase.PREPARING)
+            tx.touch(operation.vm)
+            _began(tx, operation)
+    return True
+
+
+def _began(tx: Change, operation: Operation) -> None:
+    if operation.source_id != operation.target_id and operation.target is not None:
+        tx.event(
+            "move_started",
+            vm=operation.vm,
+            node=operation.source,
+            operation=operation,
+            kind=KINDS[operation.kind],
+            source=operation.source.name if operation.source else "",
+            target=operation.target.name,
+        )
+
+
+def owned(operation_id: int, owner: str) -> Operation:
+    """The operation afresh, if this owner still holds it. Raises LeaseLost."""
+    found = (
+        Operation.objects.select_related("vm__volume", "vm__owner", "source", "target", "cluster")
+        .filter(pk=operation_id, lease_owner=owner, state__in=ACTIVE)
+        .first()
+    )
+    if found is None:
+        raise LeaseLost
+    return found
+
+
+def renew(operation: Operation, **values: Any) -> None:
+    """Lengthen the lease, with any plain columns (progress) in the same statement. Raises LeaseLost."""
+    expires = clock().now() + timedelta(seconds=LEASE_S)
+    kept = Operation.objects.filter(
+        pk=operation.pk, lease_owner=operation.lease_owner, state__in=ACTIVE
+    ).update(lease_expires=expires, **values)
+    if not kept:
+        raise LeaseLost
+    operation.lease_expires = expires
+    for name, value in values.items():
+        setattr(operation, name, value)
+
+
+def release(operation_id: int, owner: str) -> None:
+    """Give the operation back unfinished, for another worker to go on at once."""
+    Operation.objects.filter(pk=operation_id, lease_owner=owner).update(lease_owner="", lease_expires=None)
+
+
+def show_progress(operation: Operation, figures: dict[str, Any], *, keep: bool) -> None:
+    """Publish figures to the browsers; `keep` also writes them to the row, with the lease's renewal."""
+    operation.progress = figures
+    if keep:
+        renew(operation, progress=figures)
+    notices.publish([notices.Progress(operation.cluster_id, operation.pk, operation.vm_id, figures)])
+
+
+def step(
+    operation: Operation,
+    *,
+    vm_state: str | None = None,
+    hold: Node | None = None,
+    vm_values: dict[str, Any] | None = None,
+    **values: Any,
+) -> None:
+    """Commit where the operation stands: columns (step, phase, memory, wait_reason ...), the VM's observed
+    state, and a new possible holder *before* the call that could make a copy there. Raises LeaseLost."""
+    with change(operation.cluster_id) as tx:
+        renew(operation, **values)
+        vm = operation.vm
+        if hold is not None:
+            Holder.objects.get_or_create(
+                vm=vm, node=hold, defaults={"since": tx.now, "because": operation.kind}
+            )
+        if vm_state is not None:
+            tx.set_vm_state(vm, vm_state, **(vm_values or {}))
+        elif vm_values:
+            tx.update(vm, **vm_values)
+        tx.touch(operation, vm)
+
+
+def settle(
+    operation: Operation,
+    state: OperationState,
+    *,
+    outcome: str,
+    code: str = "",
+    level: Level = Level.INFO,
+    advice: str = "",
+    raw: str = "",
+    vm_state: str | None = None,
+    vm_reason: str = "",
+    vm_values: dict[str, Any] | None = None,
+    unheld: tuple[Node, ...] = (),
+    params: dict[str, object] | None = None,
+) -> None:
+    """End the operation with its observed outcome, in one transaction with all that follows from it:
+    the VM's state and owner, holders seen without a copy, slots, the event. Raises LeaseLost."""
+    with change(operation.cluster_id) as tx:
+        renew(operation)
+        ended = {
+            "phase": Phase.DONE,
+            "finished_at": tx.now,
+            "outcome": outcome[:500],
+            "advice": advice[:300],
+            "raw_reason": raw,
+            "wait_reason": "",
+            "lease_owner": "",
+            "lease_expires": None,
+        }
+        owner = operation.lease_owner
+        if (
+            operation.state == OperationState.CANCELLING
+            or Operation.objects.filter(pk=operation.pk, state=OperationState.CANCELLING).exists()
+        ):
+            operation.state = OperationState.CANCELLING
+        if not tx.advance(operation, to=state, **ended):
+            raise LeaseLost(owner)
+        Holder.objects.filter(vm=operation.vm, node__in=unheld).delete()
+        Slot.objects.filter(operation=operation).delete()
+        _end_vm(tx, operation.vm, vm_state, vm_reason, vm_values or {})
+        if code:
+            tx.event(
+                code,
+                level=level,
+                vm=operation.vm,
+                node=operation.target or operation.source,
+                operation=operation,
+                cause=operation.cause,
+                **(params or {}),
+            )
+        tx.touch(operation, operation.vm, operation.source, operation.target)
+        tx.enqueue(ADMIT, operation.cluster_id)
+
+
+def _end_vm(tx: Change, vm: Vm, state: str | None, reason: str, values: dict[str, Any]) -> None:
+    if state is not None:
+        tx.set_vm_state(vm, state, reason, **values)
+    elif values:
+        tx.update(vm, **values)

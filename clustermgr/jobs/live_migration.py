@@ -1,0 +1,251 @@
+"""Live migration, step by step: look at both hosts, ask core what to do, do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clustermgr.actions import leases
+from clustermgr.core.migration import Act, Decision, Seen, next_act
+from clustermgr.core.progress import figures
+from clustermgr.core.states import Level, OperationState, Phase, VmState
+from clustermgr.core.words import KINDS, duration
+from clustermgr.drivers.contract import (
+    Destination,
+    DomainSight,
+    DomainState,
+    DriverError,
+    HostUnreachable,
+    JobKind,
+    MigrationOptions,
+    Refused,
+)
+from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Work
+from clustermgr.models import Node
+from clustermgr.ports import clock
+
+WAITS = {
+    "source_silent": "{source} does not answer; what became of the move is seen when it does",
+    "target_silent": "{target} does not answer; the move ends when it is seen without a copy",
+    "running_twice": "{vm} is seen running on {source} and on {target}",
+}
+FAILURES = {
+    "source_silent": "{source} does not answer.",
+    "target_silent": "{target} does not answer.",
+    "foreign_job": "{vm} has a job on {source} that was not ordered here.",
+    "not_running": "{vm} does not run on {source} any more.",
+    "target_has_copy": "{target} already has a process of {vm}.",
+    "gave_up": "The hosts ended the migration. {vm} still runs on {source}.",
+    "stopped_meanwhile": "{vm} stopped during the move; neither node has a process of it.",
+}
+ADVICE = {
+    "source_silent": "Wait until the node answers, then try again.",
+    "target_silent": "Choose another node, or try again when it answers.",
+    "foreign_job": "Wait until that job has ended, then try again.",
+    "not_running": "Look at its state; a VM that is off can be moved with Move.",
+    "target_has_copy": "Turn that copy off on its host, after making sure that it is not the one in use.",
+    "gave_up": "Mend what the sentence names, then try again or choose another node.",
+    "stopped_meanwhile": "Start it; look at its events for the reason.",
+}
+
+
+def live_migration(work: Work) -> float | None:
+    op = work.operation
+    source_sight, target_sight = work.sight(op.source), work.sight(op.target)
+    source, target = seen(*source_sight), seen(*target_sight)
+    caller, _ = work.caller()
+    decision = next_act(
+        called=op.step != "begin",
+        cancel=op.state == OperationState.CANCELLING,
+        caller=caller,
+        source=source,
+        target=target,
+        same_for=work.same_for((source, target, caller)),
+    )
+    return ACTS[decision.act](work, decision, source_sight[1])
+
+
+def seen(answered: bool, sight: DomainSight | None) -> Seen:
+    """What `core.migration` needs of a sight."""
+    if sight is None:
+        return Seen(answered=answered)
+    job = sight.job
+    return Seen(
+        answered=True,
+        present=True,
+        process=sight.has_process,
+        running=sight.state == DomainState.RUNNING,
+        job=job is not None and job.kind == JobKind.MIGRATION_OUT,
+        foreign_job=job is not None and job.kind not in (JobKind.MIGRATION_OUT, JobKind.MIGRATION_IN),
+        switching=job is not None and job.switching,
+    )
+
+
+def _call(work: Work, decision: Decision, sight: DomainSight | None) -> float | None:
+    op = work.operation
+    leases.step(op, step="called", phase=Phase.PREPARING, hold=op.target, vm_state=VmState.MIGRATING)
+    to = Destination(address=op.target.migration_address or op.target.address, name=op.target.name)
+    options = MigrationOptions(
+        bandwidth=int(op.params.get("bandwidth_mib_s") or op.cluster.migration_bandwidth_mib_s) << 20,
+        allow_unsafe=op.cluster.allow_unsafe_migration,
+    )
+    try:
+        work.handle = work.call(lambda: work.host(op.source).begin_migrate(op.vm.uuid, to, options))
+    except HostUnreachable:
+        work.forget(op.source)  # it may have begun all the same: looking will tell
+    except DriverError as error:
+        return _fail_with(work, error.sentence, error.raw)
+    return SAMPLE_S
+
+
+def _follow(work: Work, decision: Decision, sight: DomainSight | None) -> float:
+    assert sight is not None
+    assert sight.job is not None
+    op, job = work.operation, sight.job
+    phase = Phase.SWITCHING if job.switching else Phase.COPYING
+    if op.phase != phase and op.phase != Phase.SWITCHING:
+        leases.step(op, phase=phase, wait_reason="", vm_state=VmState.MIGRATING)
+    work.progress(figures(job, op.progress, phase=op.phase))
+    return SAMPLE_S
+
+
+def _abort(work: Work, decision: Decision, sight: DomainSight | None) -> float:
+    op = work.operation
+    try:
+        work.call(lambda: work.host(op.source).abort_job(op.vm.uuid))
+    except Refused:
+        pass  # past the switch-over: it ends by itself, and where it ended will be seen
+    except HostUnreachable:
+        work.forget(op.source)
+        return SILENT_S
+    return SAMPLE_S
+
+
+def _look(work: Work, decision: Decision, sight: DomainSight | None) -> float:
+    work.note(WAITS[decision.reason].format(**_names(work)) if decision.reason in WAITS else "")
+    leases.renew(work.operation)
+    return SILENT_S if decision.reason in WAITS else SAMPLE_S
+
+
+def _on(node_of: Callable[[Work], Node], verb: str) -> Callable[[Work, Decision, DomainSight | None], float]:
+    def act(work: Work, decision: Decision, sight: DomainSight | None) -> float:
+        node = node_of(work)
+        try:
+            work.call(lambda: getattr(work.host(node), verb)(work.operation.vm.uuid))
+        except HostUnreachable:
+            work.forget(node)
+            return SILENT_S
+        except DriverError as error:
+            work.note(error.sentence)
+            return SILENT_S
+        return SAMPLE_S
+
+    return act
+
+
+def _succeed(work: Work, decision: Decision, sight: DomainSight | None) -> None:
+    op = work.operation
+    took = (clock().now() - (op.started_at or op.created_at)).total_seconds()
+    totals = None
+    try:
+        totals = work.host(op.target).totals(op.vm.uuid)
+    except DriverError:
+        work.forget(op.target)  # the move is done; only its figures are missing
+    done = dict(op.progress, percent=100.0, left=0, eta_s=0, phase=Phase.DONE.value, took_s=round(took, 1))
+    if totals is not None:
+        done |= {"downtime_ms": totals.downtime_ms, "sent": totals.bytes_sent, "pass": totals.iterations}
+    leases.renew(op, progress=done)
+    leases.settle(
+        op,
+        OperationState.SUCCEEDED,
+        outcome=f"{op.vm.name} runs on {op.target.name}; the move took {duration(took)}.",
+        code="move_done",
+        vm_state=VmState.RUNNING,
+        vm_values={"owner": op.target},
+        unheld=() if decision.reason == "source_unseen" else (op.source,),
+        params={**_names(work), "kind": KINDS[op.kind], "took": duration(took)},
+    )
+
+
+def _cancelled(work: Work, decision: Decision, sight: DomainSight | None) -> None:
+    op = work.operation
+    leases.settle(
+        op,
+        OperationState.CANCELLED,
+        outcome=f"Cancelled; {op.vm.name} kept running on {op.source.name} throughout.",
+        code="move_cancelled",
+        vm_state=VmState.RUNNING if sight and sight.state == DomainState.RUNNING else None,
+        unheld=(op.target,),
+        params={**_names(work), "kind": KINDS[op.kind]},
+    )
+
+
+def _fail(work: Work, decision: Decision, sight: DomainSight | None) -> None:
+    _, said = work.caller()
+    reason = FAILURES[decision.reason].format(**_names(work))
+    if decision.reason == "gave_up" and said:
+        reason = f"{said.rstrip('.')}. {work.operation.vm.name} still runs on {work.operation.source.name}."
+    _settle_failed(work, reason, ADVICE[decision.reason], said, sight)
+
+
+def _fail_with(work: Work, reason: str, raw: str) -> None:
+    """The source's host refused the call before anything was done."""
+    _settle_failed(
+        work,
+        reason,
+        "Mend what the sentence names, then try again.",
+        raw,
+        work.sight(work.operation.source)[1],
+    )
+
+
+def _settle_failed(work: Work, reason: str, advice: str, raw: str, sight: DomainSight | None) -> None:
+    op = work.operation
+    running = sight is not None and sight.state == DomainState.RUNNING
+    gone = sight is None or not sight.has_process
+    unseen = op.step == "begin" or not work.sight(op.target)[0]
+    leases.settle(
+        op,
+        OperationState.FAILED,
+        outcome=reason,
+        advice=advice,
+        raw=raw,
+        code="move_failed",
+        level=Level.ERROR,
+        vm_state=VmState.RUNNING if running else (VmState.OFF if gone and op.step != "begin" else None),
+        unheld=() if unseen else (op.target,),
+        params={**_names(work), "kind": KINDS[op.kind], "reason": reason},
+    )
+
+
+def _freeze(work: Work, decision: Decision, sight: DomainSight | None) -> None:
+    op = work.operation
+    names = _names(work)
+    leases.settle(
+        op,
+        OperationState.FAILED,
+        outcome=f"{op.vm.name} runs on {op.source.name} and on {op.target.name} at the same time.",
+        advice="Decide which copy stays, and turn the other off on its host. Nothing is done by itself.",
+        code="vm_running_twice",
+        level=Level.CRITICAL,
+        params={**names, "nodes": f"{op.source.name} and {op.target.name}"},
+    )
+
+
+def _names(work: Work) -> dict[str, str]:
+    op = work.operation
+    return {"vm": op.vm.name, "source": op.source.name, "target": op.target.name}
+
+
+ACTS: dict[Act, Callable[[Work, Decision, DomainSight | None], float | None]] = {
+    Act.CALL: _call,
+    Act.FOLLOW: _follow,
+    Act.ABORT: _abort,
+    Act.LOOK: _look,
+    Act.REMOVE_COPY: _on(lambda work: work.operation.target, "destroy"),
+    Act.RESUME_TARGET: _on(lambda work: work.operation.target, "resume"),
+    Act.RESUME_SOURCE: _on(lambda work: work.operation.source, "resume"),
+    Act.SUCCEED: _succeed,
+    Act.CANCELLED: _cancelled,
+    Act.FAIL: _fail,
+    Act.FREEZE: _freeze,
+}

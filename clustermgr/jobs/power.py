@@ -1,0 +1,132 @@
+"""Start, shut down, turn off and save, each from the two halves: take down, bring up."""
+
+from __future__ import annotations
+
+from clustermgr.actions import leases
+from clustermgr.core.states import Level, OfflineAction, OperationState, VmState, Wanted
+from clustermgr.core.words import KINDS
+from clustermgr.drivers.contract import DomainState, HostUnreachable
+from clustermgr.jobs.bring_up import RUNNING_VALUES, bring_up
+from clustermgr.jobs.take_down import Cancelled, state_of, take_down
+from clustermgr.jobs.work import Trouble, Work
+from clustermgr.models import Node, Operation
+
+
+def start(work: Work) -> float | None:
+    op = work.operation
+    node = op.target
+    try:
+        if op.step == "begin":
+            return _begin_start(work, node)
+        pause = bring_up(work, node, path=op.memory.get("path", ""))
+    except Trouble as trouble:
+        return fail(work, node, trouble)
+    if pause is not None:
+        return pause
+    code = {"restore": "vm_restored", "resume": "vm_resumed"}.get(op.memory.get("how", ""), "vm_started")
+    leases.settle(
+        op,
+        OperationState.SUCCEEDED,
+        outcome=f"{op.vm.name} runs on {node.name}.",
+        code=code,
+        vm_state=VmState.RUNNING,
+        vm_values=RUNNING_VALUES,
+        params={"node": node.name},
+    )
+    return None
+
+
+def _begin_start(work: Work, node: Node) -> float:
+    op, vm = work.operation, work.operation.vm
+    if vm.saved_spent:
+        raise Trouble(f"The saved state of {vm.name} was restored before and is never restored again.")
+    answered, sight = work.sight(node)
+    if not answered:
+        raise HostUnreachable(f"{node.name} does not answer.")
+    if sight is not None and sight.state == DomainState.PAUSED:
+        leases.step(op, step="resume", memory={"how": "resume"})
+    elif vm.saved_file:
+        leases.step(op, step="up", memory={"how": "restore", "path": vm.saved_file})
+    else:
+        leases.step(op, step="up", memory={"how": "start"})
+    return 0.0
+
+
+def shut_down(work: Work) -> float | None:
+    forced = bool(work.operation.params.get("forced"))
+    how = OfflineAction.SHUT_DOWN_FORCED if forced else OfflineAction.SHUT_DOWN
+    return _stop(work, how, "vm_stopped", "is off")
+
+
+def turn_off(work: Work) -> float | None:
+    return _stop(work, OfflineAction.TURN_OFF, "vm_turned_off", "is off")
+
+
+def save(work: Work) -> float | None:
+    return _stop(work, OfflineAction.SAVE, "vm_saved", "is saved")
+
+
+def _stop(work: Work, how: OfflineAction, code: str, ended: str) -> float | None:
+    op = work.operation
+    path = saved_path(op) if how == OfflineAction.SAVE else ""
+    try:
+        pause = take_down(work, op.source, how, path)
+    except Trouble as trouble:
+        return fail(work, op.source, trouble)
+    except Cancelled:
+        return cancelled(work, op.source)
+    if pause is not None:
+        return pause
+    leases.settle(
+        op,
+        OperationState.SUCCEEDED,
+        outcome=f"{op.vm.name} {ended}.",
+        code=code,
+        vm_state=VmState.SAVED if path else VmState.OFF,
+        vm_values={"wanted": Wanted.OFF, "saved_file": path, "saved_spent": False, "started_at": None},
+        unheld=(op.source,),
+        params={"node": op.source.name},
+    )
+    return None
+
+
+def saved_path(operation: Operation) -> str:
+    """Where this operation keeps the VM's memory: on the VM's own volume, never used twice."""
+    vm = operation.vm
+    folder = vm.volume.path.rstrip("/") if vm.volume else ""
+    return f"{folder}/{vm.uuid}-{operation.pk}.save"
+
+
+def fail(work: Work, node: Node, trouble: Trouble) -> None:
+    """Settle as failed, with the VM in the state in which `node` shows it now."""
+    op = work.operation
+    answered, sight = work.sight(node)
+    state = state_of(sight) if answered else None
+    running = state == VmState.RUNNING
+    leases.settle(
+        op,
+        OperationState.FAILED,
+        outcome=trouble.sentence,
+        advice="Mend what the sentence names, then try again.",
+        raw=trouble.raw,
+        code="order_failed",
+        level=Level.ERROR,
+        vm_state=state,
+        vm_reason="" if running else trouble.sentence,
+        vm_values={"wanted": Wanted.RUNNING} if running else None,
+        unheld=(node,) if answered and (sight is None or not sight.has_process) else (),
+        params={"what": KINDS[op.kind], "reason": trouble.sentence, "node": node.name},
+    )
+
+
+def cancelled(work: Work, node: Node) -> None:
+    op = work.operation
+    leases.settle(
+        op,
+        OperationState.CANCELLED,
+        outcome=f"Cancelled; {op.vm.name} runs on {node.name}.",
+        code="order_cancelled",
+        vm_state=VmState.RUNNING,
+        vm_values={"wanted": Wanted.RUNNING},
+        params={"what": KINDS[op.kind], "node": node.name},
+    )

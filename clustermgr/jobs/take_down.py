@@ -1,0 +1,110 @@
+"""Taking a VM offline on its node: by saving, shutting down or turning off. Over when *seen*, not when returned."""
+
+from __future__ import annotations
+
+from clustermgr.actions import leases
+from clustermgr.core.progress import figures
+from clustermgr.core.states import OfflineAction, OperationState, Phase, VmState, Wanted
+from clustermgr.drivers.contract import DomainSight, DomainState
+from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
+from clustermgr.models import Node
+
+#: How long a guest may take to shut down: FCM's pending timeout.
+SHUTDOWN_PATIENCE_S = 180.0
+#: A stop without the guest is over within this, or the VM is held (safety.md 1.4).
+STOP_PATIENCE_S = 60.0
+#: A save whose job is not seen is over after this: it ended, or never began.
+SAVE_SETTLES_S = 2.0
+
+
+class Cancelled(Exception):
+    """The administrator's cancel was obeyed: the VM runs where it was."""
+
+
+def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> float | None:
+    """Seconds until the next look, or None when the VM is seen without a process on `node`.
+
+    Raises Trouble when it did not go down (it runs as before), Cancelled, HostUnreachable.
+    """
+    answered, sight = work.sight(node)
+    if not answered:
+        work.note(
+            f"{node.name} does not answer; whether {work.operation.vm.name} went down is seen when it does"
+        )
+        leases.renew(work.operation)
+        return SILENT_S
+    if sight is None or not sight.has_process:
+        if how == OfflineAction.SAVE and work.operation.step == "down" and not work.host(node).has_file(path):
+            raise Trouble(f"{work.operation.vm.name} stopped, and no saved state of it was written.")
+        return None
+    return (
+        _saving(work, node, sight, path) if how == OfflineAction.SAVE else _stopping(work, node, sight, how)
+    )
+
+
+def _begin(work: Work, phase: Phase, state: VmState) -> None:
+    if work.operation.step == "begin":
+        # What the administrator wants changes with the order: a crash meanwhile is not restarted.
+        leases.step(
+            work.operation, step="down", phase=phase, vm_state=state, vm_values={"wanted": Wanted.OFF}
+        )
+
+
+def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
+    op = work.operation
+    cancelling = op.state == OperationState.CANCELLING
+    if sight.job is not None:
+        if cancelling and not sight.job.switching:
+            work.call(lambda: work.host(node).abort_job(op.vm.uuid))
+        work.progress(figures(sight.job, op.progress, phase=Phase.SAVING))
+        work.same_for("saving")
+        return SAMPLE_S
+    if cancelling and (op.step == "begin" or work.same_for("idle") >= SAVE_SETTLES_S):
+        raise Cancelled
+    if not work.ordered and not cancelling:
+        _begin(work, Phase.SAVING, VmState.SAVING)
+        work.ordered = True
+        work.handle = work.call(lambda: work.host(node).begin_save(op.vm.uuid, path))
+        return SAMPLE_S
+    caller, reason = work.caller()
+    if caller != "running" and work.same_for("idle") >= SAVE_SETTLES_S:
+        raise Trouble(reason or f"{node.name} ended the save without saving {op.vm.name}.", reason)
+    return SAMPLE_S
+
+
+def _stopping(work: Work, node: Node, sight: DomainSight, how: OfflineAction) -> float:
+    op = work.operation
+    if not work.ordered:
+        _begin(work, Phase.STOPPING, VmState.STOPPING)
+        work.ordered = True
+        host = work.host(node)
+        if how == OfflineAction.TURN_OFF:
+            work.call(lambda: host.destroy(op.vm.uuid))
+        else:
+            forced = how == OfflineAction.SHUT_DOWN_FORCED
+            work.call(lambda: host.begin_shutdown(op.vm.uuid, forced=forced))
+    leases.renew(op)
+    patience = STOP_PATIENCE_S if how == OfflineAction.TURN_OFF else SHUTDOWN_PATIENCE_S
+    if work.same_for("stopping") >= patience:
+        minutes = round(patience / 60)
+        raise Trouble(f"{op.vm.name} did not stop within {minutes} min; it still runs on {node.name}.")
+    return SAMPLE_S
+
+
+def state_of(sight: DomainSight | None) -> VmState:
+    """The cluster's word for what a host shows of a VM that no operation is changing."""
+    if sight is None:
+        return VmState.OFF
+    return STATES[sight.state]
+
+
+STATES: dict[DomainState, VmState] = {
+    DomainState.RUNNING: VmState.RUNNING,
+    DomainState.PAUSED: VmState.PAUSED,
+    DomainState.PAUSED_IO: VmState.PAUSED_CRITICAL,
+    DomainState.STARTING: VmState.STARTING,
+    DomainState.STOPPING: VmState.STOPPING,
+    DomainState.OFF: VmState.OFF,
+    DomainState.SAVED: VmState.SAVED,
+    DomainState.CRASHED: VmState.FAILED,
+}

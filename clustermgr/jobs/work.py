@@ -1,0 +1,135 @@
+"""One worker's hold on one operation: its connections, what it saw, and how its steps wait.
+
+A step is a short function `(work) -> seconds until the next step`, or None when the operation is settled.
+It looks at the hosts first and then acts, so that it can be repeated, and continued by another worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from clustermgr.actions import leases
+from clustermgr.drivers.contract import (
+    DomainSight,
+    DriverError,
+    Handle,
+    HandleState,
+    HostDriver,
+    HostUnreachable,
+)
+from clustermgr.drivers.registry import connect
+from clustermgr.models import Holder, Node, Operation
+from clustermgr.ports import clock
+
+DEADLINE_S = 5.0
+#: How often a running job is sampled: four times a second.
+SAMPLE_S = 0.25
+#: How often a host that does not answer is asked again.
+SILENT_S = 1.0
+
+Step = Callable[["Work"], float | None]
+
+
+class Trouble(Exception):
+    """A stage of an operation cannot be done; what was tried is over, and was seen to be over."""
+
+    def __init__(self, sentence: str, raw: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.raw = raw
+
+
+class Work:
+    """Lives as long as one worker holds one operation. Rows are read afresh before every step."""
+
+    def __init__(self, operation_id: int, owner: str) -> None:
+        self.operation_id = operation_id
+        self.owner = owner
+        self.operation: Operation = leases.owned(operation_id, owner)
+        self.handle: Handle | None = None
+        self.ordered = False  # this worker has made the call of the present stage
+        self._hosts: dict[int, HostDriver] = {}
+        self._look: object = None
+        self._look_since = 0.0
+        self._kept_at = 0.0
+
+    def refresh(self) -> None:
+        self.operation = leases.owned(self.operation_id, self.owner)
+
+    # -- hosts --
+
+    def host(self, node: Node) -> HostDriver:
+        """This work's own connection. Raises HostUnreachable."""
+        if node.pk not in self._hosts:
+            self._hosts[node.pk] = connect(node.driver, node.address, deadline=DEADLINE_S)
+        return self._hosts[node.pk]
+
+    def sight(self, node: Node) -> tuple[bool, DomainSight | None]:
+        """(answered, the VM there or None). A silent host is not an error here: it is a sight, too."""
+        try:
+            return True, self.host(node).sight(self.operation.vm.uuid)
+        except HostUnreachable:
+            self.forget(node)
+            return False, None
+
+    def forget(self, node: Node) -> None:
+        host = self._hosts.pop(node.pk, None)
+        if host is not None:
+            try:
+                host.close()
+            except DriverError:
+                pass  # it is dead already
+
+    def close(self) -> None:
+        for host in list(self._hosts.values()):
+            with contextlib.suppress(DriverError):
+                host.close()
+        self._hosts.clear()
+
+    # -- what was seen, and for how long --
+
+    def same_for(self, look: object) -> float:
+        """Seconds for which `look` has been equal to what it is now, as this worker saw it."""
+        now = clock().monotonic()
+        if look != self._look:
+            self._look, self._look_since = look, now
+        return now - self._look_since
+
+    def caller(self) -> tuple[str, str]:
+        """Our own call: ("none" | "running" | "ended", the reason when it failed)."""
+        if self.handle is None:
+            return "none", ""
+        state, reason = self.handle.poll()
+        return ("running" if state == HandleState.RUNNING else "ended"), reason
+
+    # -- rows --
+
+    def note(self, reason: str) -> None:
+        """Say what this operation waits for; written only when it changes."""
+        if self.operation.wait_reason != reason[:300]:
+            leases.step(self.operation, wait_reason=reason[:300])
+
+    def call(self, act: Callable[[], Any]) -> Any:
+        """Make a mutating call on a host, with enough of the lease left for its deadline (safety.md 3)."""
+        leases.renew(self.operation)
+        return act()
+
+    def progress(self, figures: dict[str, Any]) -> None:
+        """Show figures at once; keep them, and the lease, once a second."""
+        now = clock().monotonic()
+        keep = now - self._kept_at >= 1.0
+        if keep:
+            self._kept_at = now
+        leases.show_progress(self.operation, figures, keep=keep)
+
+    def other_copies(self, node: Node) -> list[tuple[Node, bool]]:
+        """Possible holders besides `node` that are not ruled out: (holder, it answers and has a process)."""
+        holders = Holder.objects.filter(vm=self.operation.vm).exclude(node=node).select_related("node")
+        found = []
+        for holder in holders:
+            answered, sight = self.sight(holder.node)
+            if not answered or (sight is not None and sight.has_process):
+                found.append((holder.node, answered))
+        return found
