@@ -25,8 +25,11 @@ class Clock(Protocol):
 
 
 class Runner(Protocol):
-    def enqueue(self, task: str, *args: object, queue: str = "operations") -> None:
-        """Wake a job. A lost message is harmless: the reaper re-sends from the rows."""
+    def enqueue(
+        self, task: str, *args: object, queue: str = "operations", expires: float | None = None
+    ) -> None:
+        """Wake a job; not any more when it waited for `expires` seconds. A lost message is harmless: the
+        reaper re-sends from the rows."""
         ...
 
 
@@ -42,10 +45,12 @@ class RealClock:
 
 
 class CeleryRunner:
-    def enqueue(self, task: str, *args: object, queue: str = "operations") -> None:
+    def enqueue(
+        self, task: str, *args: object, queue: str = "operations", expires: float | None = None
+    ) -> None:
         from clustermgr.celery import app
 
-        app.send_task(task, args=args, queue=queue, ignore_result=True)
+        app.send_task(task, args=args, queue=queue, expires=expires, ignore_result=True)
 
 
 class _Ports:

@@ -40,7 +40,9 @@ class RecordingRunner:
 
     enqueued: list[Enqueued] = field(default_factory=list)
 
-    def enqueue(self, task: str, *args: object, queue: str = "operations") -> None:
+    def enqueue(
+        self, task: str, *args: object, queue: str = "operations", expires: float | None = None
+    ) -> None:
         self.enqueued.append(Enqueued(task, args, queue))
 
     @property
