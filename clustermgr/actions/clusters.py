@@ -1,0 +1,154 @@
+"""Creating clusters, adding hosts as nodes, and taking the VMs found there in as roles. Calls no host: what is
+known of one arrives as an Inventory that a job read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from clustermgr.access import CLUSTER, Actor, require
+from clustermgr.actions import seen_hosts
+from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.core.findings import field_finding
+from clustermgr.core.readings import Config, Inventory, Seen
+from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, VolumeKind, Wanted
+from clustermgr.errors import ActionRefused
+from clustermgr.models import Cluster, Holder, Node, Vm, Volume, WatchShard
+from clustermgr.ports import clock
+from clustermgr.secrets import seal
+
+#: What is known of a VM beyond its definition: {"web01": {"priority": "high", "preferred_owners": ["hv-01"]}}.
+Hints = Mapping[str, Mapping[str, Any]]
+AGREED = ("name", "memory_mib", "vcpus", "notes")  # settings with a column of their own
+
+
+def create_cluster(*, actor: Actor, name: str, slug: str = "", **values: Any) -> Cluster:
+    """An empty cluster that is watched from now on. `values`: columns such as allow_unsafe_migration."""
+    require(actor, "change_settings")
+    slug = slug or slugify(name)
+    if Cluster.objects.filter(name=name).exists() or Cluster.objects.filter(slug=slug).exists():
+        raise ActionRefused(field_finding("name", f"There is a cluster called “{name}” already."), status=422)
+    with transaction.atomic():
+        cluster = Cluster.objects.create(name=name, slug=slug, created_at=clock().now(), **values)
+        WatchShard.objects.create(cluster=cluster)
+    with change(cluster.pk) as tx:
+        tx.event("cluster_created", actor=actor.name, cluster=name)
+        audit(actor, cluster_id=cluster.pk, verb="create_cluster", subject=name, accepted=True)
+    return cluster
+
+
+def add_node(
+    *, actor: Actor, cluster: Cluster, name: str, driver: str, address: str, migration_address: str = ""
+) -> Node:
+    """A host as a node: Joining until it was read. A host belongs to one cluster only."""
+    require(actor, "change_settings")
+    taken = Node.objects.filter(driver=driver, address=address).select_related("cluster").first()
+    if taken is not None:
+        message = f"The host {address} is already the node {taken.name} of {taken.cluster}."
+        raise ActionRefused(field_finding("address", message), status=422)
+    if cluster.nodes.filter(name__iexact=name).exists():
+        message = f"{cluster} has a node called “{name}” already. Choose another name."
+        raise ActionRefused(field_finding("name", message), status=422)
+    with change(cluster.pk) as tx:
+        node = Node.objects.create(
+            cluster=cluster,
+            name=name,
+            driver=driver,
+            address=address,
+            migration_address=migration_address,
+            state=NodeState.JOINING,
+            state_since=tx.now,
+        )
+        tx.event("node_added", node=node, actor=actor.name)
+        tx.touch(node)
+        audit(actor, cluster_id=cluster.pk, verb="add_node", subject=name, accepted=True, address=address)
+    return node
+
+
+def declare_volume(*, actor: Actor, cluster: Cluster, name: str, kind: str) -> Volume:
+    """Say what a volume is, for hosts that do not know themselves (a directory pool may be shared or not)."""
+    require(actor, "change_settings")
+    row, _ = Volume.objects.get_or_create(cluster=cluster, name=name, defaults={"kind": VolumeKind(kind)})
+    return row
+
+
+def join(*, node: Node, inventory: Inventory, hints: Hints | None = None, actor: Actor = CLUSTER) -> list[Vm]:
+    """Take a host in as it was just read, in a transaction of its own. Then it is Up."""
+    with change(node.cluster_id) as tx:
+        node.refresh_from_db()
+        added = take_in(tx, node, inventory, hints or {}, actor)
+        if node.state != NodeState.UP:
+            seen_hosts.node_state(tx, node, NodeState.UP)
+        Node.objects.filter(pk=node.pk).update(observed_at=tx.now)
+    return added
+
+
+def take_in(tx: Change, node: Node, inventory: Inventory, hints: Hints, actor: Actor) -> list[Vm]:
+    """Facts, volumes and networks of a host, and its VMs as roles where they are none yet."""
+    seen_hosts.facts(tx, node, inventory.facts)
+    seen_hosts.volumes(tx, node, inventory.volumes)
+    rows = list(Vm.objects.filter(cluster=node.cluster_id).values_list("uuid", "name"))
+    known, names = {uuid for uuid, _ in rows}, {name.lower() for _, name in rows}
+    added = []
+    for config in inventory.configs:
+        seen = inventory.look.seen[config.uuid]
+        name = str(config.saved["name"])
+        if config.uuid in known or seen.incoming:
+            continue
+        if name.lower() in names:
+            tx.event("vm_not_added", level=Level.WARNING, node=node, name=name)
+            continue
+        names.add(name.lower())
+        added.append(_adopt(tx, node, seen, config, hints.get(name, {}), actor))
+    return added
+
+
+def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str, Any], actor: Actor) -> Vm:
+    agreed = config.saved
+    wanted = Wanted.RUNNING if seen.process else Wanted.OFF
+    vm = Vm.objects.create(
+        cluster_id=node.cluster_id,
+        uuid=config.uuid,
+        name=str(agreed["name"])[:100],
+        owner=node,
+        volume=_volume_of(node, agreed),
+        state=seen.state,
+        state_since=tx.now,
+        state_reason=seen.reason if seen.state == "failed" else "",
+        observed_at=config.began,
+        started_at=seen.started_at,
+        wanted=Wanted(hint.get("wanted", wanted)),
+        priority=Priority(hint.get("priority", Priority.MEDIUM)),
+        offline_action=OfflineAction(hint.get("offline_action", OfflineAction.SAVE)),
+        preferred_owners=_ids(node, hint.get("preferred_owners", ())),
+        possible_owners=_ids(node, hint.get("possible_owners", ())),
+        memory_mib=max(1, agreed["memory_mib"]),
+        vcpus=max(1, agreed["vcpus"]),
+        notes=agreed["notes"],
+        settings={key: value for key, value in agreed.items() if key not in AGREED},
+        definition=seal(config.definition),
+        fingerprint=config.fingerprint,
+    )
+    if seen.process:
+        Holder.objects.create(vm=vm, node=node, since=tx.now, because="adoption")
+    tx.event("vm_added", vm=vm, node=node, actor=actor.name)
+    tx.touch(vm)
+    return vm
+
+
+def _volume_of(node: Node, settings: Mapping[str, Any]) -> Volume | None:
+    """The volume of the first disk, by the name that the host gave or by where its file lies."""
+    for disk in settings["disks"]:
+        for volume in Volume.objects.filter(cluster=node.cluster_id):
+            inside = volume.path and disk["path"].startswith(volume.path.rstrip("/") + "/")
+            if disk["volume"] == volume.name or (not disk["volume"] and inside):
+                return volume
+    return None
+
+
+def _ids(node: Node, names: Any) -> list[int]:
+    known = dict(Node.objects.filter(cluster=node.cluster_id).values_list("name", "pk"))
+    return [known[name] for name in names if name in known]

@@ -1,0 +1,253 @@
+"""What the hosts show of a VM -> what the cluster says of it: state, owner, and what happened outside.
+
+Judged by level, not by edge: the same look judged twice gives the same answer, and a lost look is made good
+by the next. VMs that an operation holds are not judged here: its steps observe them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from clustermgr.core.health import SILENT_STATES
+from clustermgr.core.readings import Look, Seen
+from clustermgr.core.states import Level, VmState, Wanted
+
+STOPPED = frozenset({VmState.OFF, VmState.SAVED})
+NOT_WATCHED = frozenset({VmState.UNMONITORED, VmState.UNKNOWN})
+TWICE = "Running on "
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFacts:
+    """The row of a VM, as far as looks are compared with it. `saved_state`: a file that may be restored."""
+
+    id: int
+    uuid: str
+    name: str
+    owner: int
+    state: str
+    reason: str
+    wanted: str
+    changed_at: datetime | None
+    started_at: datetime | None = None
+    saved_state: bool = False
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    id: int
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    code: str
+    level: Level = Level.INFO
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be written. `spent`: the saved state must never be restored; `decide`: wake the engine."""
+
+    state: VmState
+    reason: str
+    owner: int
+    wanted: str
+    started_at: datetime | None
+    happenings: tuple[Happening, ...] = ()
+    spent: bool = False
+    decide: bool = False
+
+
+class Picture:
+    """The newest look at each node, and since when a VM has been seen or missed there."""
+
+    def __init__(self) -> None:
+        self.looks: dict[int, Look] = {}
+        self._since: dict[tuple[int, str], datetime] = {}
+        self._absent: dict[tuple[int, str], datetime] = {}
+        self._where: dict[str, set[int]] = {}
+
+    def add(self, look: Look) -> None:
+        before = self.looks.get(look.node)
+        for uuid in before.seen.keys() - look.seen.keys() if before else ():
+            self._lost(look.node, uuid)
+        for uuid, seen in look.seen.items():
+            self._absent.pop((look.node, uuid), None)
+            if seen.process and not seen.incoming:
+                self._since.setdefault((look.node, uuid), look.began)
+                self._where.setdefault(uuid, set()).add(look.node)
+            else:
+                self._lost(look.node, uuid)
+        self.looks[look.node] = look
+
+    def forget(self, node: int) -> None:
+        """The node fell silent: what was seen there says nothing of now."""
+        look = self.looks.pop(node, None)
+        for uuid in look.seen if look else ():
+            self._lost(node, uuid)
+
+    def _lost(self, node: int, uuid: str) -> None:
+        self._since.pop((node, uuid), None)
+        self._where.get(uuid, set()).discard(node)
+
+    def running_on(self, uuid: str) -> set[int]:
+        """Nodes whose newest look shows a copy that runs (or could), unfinished incoming ones apart."""
+        return self._where.get(uuid, set())
+
+    def at_once(self, uuid: str, one: int, other: int) -> bool:
+        """Both looks are newer than the first sight on the other side: not the two ends of one move."""
+        since = self._since
+        return self.looks[one].began >= since[other, uuid] and self.looks[other].began >= since[one, uuid]
+
+    def gone_everywhere(self, uuid: str, owner: int) -> bool:
+        """Missing on its owner, and every other look is newer than that."""
+        missing = self._absent.setdefault((owner, uuid), self.looks[owner].began)
+        return all(look.began >= missing for node, look in self.looks.items() if node != owner)
+
+    def came_after(self, uuid: str, owner: int, other: int) -> bool:
+        """Running on `other`, and a look at the owner begun after that shows no running copy there."""
+        return self.looks[owner].began >= self._since[other, uuid]
+
+
+def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Judgement | None:
+    """What to write of one VM, or None when nothing is new or nothing may be said yet."""
+    if vm.busy:
+        return None
+    owner = nodes[vm.owner]
+    if owner.state in SILENT_STATES:
+        return _unmonitored(vm, owner)
+    look = picture.looks.get(vm.owner)
+    # A look begun before the row last changed may show the world before that change.
+    if look is None or (vm.changed_at is not None and look.began <= vm.changed_at):
+        return None
+    here = look.seen.get(vm.uuid)
+    others = picture.running_on(vm.uuid) - {vm.owner}
+    if here is not None and here.incoming:
+        return None
+    if here is not None and here.process:
+        twice = {n for n in others if picture.at_once(vm.uuid, vm.owner, n)}
+        return _twice(vm, here, {vm.owner} | twice, nodes) if twice else _seen(vm, here, owner)
+    if len(others) == 1:
+        other = next(iter(others))
+        if not picture.came_after(vm.uuid, vm.owner, other):
+            return None
+        return _moved(vm, picture.looks[other].seen[vm.uuid], nodes[other], owner)
+    if here is None:
+        return _missing(vm, owner) if picture.gone_everywhere(vm.uuid, vm.owner) else None
+    return _seen(vm, here, owner)
+
+
+def _keep(vm: RoleFacts) -> Judgement:
+    return Judgement(VmState(vm.state), vm.reason, vm.owner, vm.wanted, vm.started_at)
+
+
+def _unmonitored(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
+    if vm.state == VmState.UNMONITORED:
+        return None
+    last = "nothing" if vm.state == VmState.UNKNOWN else vm.state.replace("_", " ")
+    reason = f"Last known: {last} on {owner.name}."
+    return Judgement(VmState.UNMONITORED, reason, vm.owner, vm.wanted, vm.started_at)
+
+
+def _twice(vm: RoleFacts, here: Seen, where: set[int], nodes: Mapping[int, NodeFacts]) -> Judgement | None:
+    names = " and ".join(sorted(nodes[n].name for n in where if n in nodes))
+    reason = f"{TWICE}{names} at once. Nothing is done by itself; turn one copy off on its host."
+    if vm.reason == reason and vm.state == here.state:
+        return None
+    found = Happening("vm_running_twice", Level.CRITICAL, {"nodes": names})
+    return Judgement(here.state, reason, vm.owner, vm.wanted, here.started_at, (found,), spent=vm.saved_state)
+
+
+def _moved(vm: RoleFacts, there: Seen, node: NodeFacts, owner: NodeFacts) -> Judgement:
+    found = [Happening("vm_moved_outside", Level.WARNING, {"source": owner.name})]
+    wanted = Wanted.RUNNING if vm.wanted == Wanted.OFF else vm.wanted
+    return Judgement(there.state, "", node.id, wanted, there.started_at, tuple(found), spent=vm.saved_state)
+
+
+def _missing(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
+    reason = f"{owner.name} no longer knows it. The cluster's copy of its configuration is kept."
+    if vm.reason == reason or vm.state == VmState.FAILED:
+        return None
+    if vm.wanted == Wanted.RUNNING:
+        return _failed(vm, reason)
+    found = Happening("vm_missing", Level.WARNING)
+    return Judgement(VmState.UNKNOWN, reason, vm.owner, vm.wanted, None, (found,))
+
+
+def _failed(vm: RoleFacts, reason: str) -> Judgement:
+    found = Happening("vm_failed", Level.ERROR, {"reason": reason})
+    return Judgement(
+        VmState.FAILED,
+        reason,
+        vm.owner,
+        vm.wanted,
+        None,
+        (found,),
+        decide=vm.wanted == Wanted.RUNNING,
+    )
+
+
+def _seen(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement | None:
+    judged = _process(vm, here, owner) if here.process else _no_process(vm, here, owner)
+    changed = (judged.state, judged.reason, judged.wanted) != (vm.state, vm.reason, vm.wanted)
+    restarted = _apart(judged.started_at, vm.started_at)
+    return judged if changed or restarted or judged.spent or judged.happenings else None
+
+
+def _apart(new: datetime | None, old: datetime | None) -> bool:
+    # A host that computes the start from an uptime wavers by a second.
+    return new is not None and (old is None or abs((new - old).total_seconds()) > 5)
+
+
+def _process(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement:
+    found: list[Happening] = []
+    wanted = vm.wanted
+    if vm.state in STOPPED or (vm.state in NOT_WATCHED and vm.wanted == Wanted.OFF):
+        found.append(Happening("vm_started_outside", Level.WARNING))
+        wanted = Wanted.RUNNING if vm.wanted == Wanted.OFF else vm.wanted
+    elif vm.state in (VmState.UNMONITORED, VmState.FAILED):
+        found.append(Happening("vm_monitored", Level.INFO, {"state": here.state.replace("_", " ")}))
+    if here.state in (VmState.PAUSED, VmState.PAUSED_CRITICAL) and vm.state == VmState.RUNNING:
+        found.append(Happening("vm_paused_outside", Level.WARNING))
+    same = here.state == vm.state and not vm.reason.startswith(TWICE)
+    reason = vm.reason if same else _paused_reason(here, owner)
+    return Judgement(
+        here.state,
+        reason,
+        vm.owner,
+        wanted,
+        here.started_at or vm.started_at,
+        tuple(found),
+        spent=vm.saved_state,  # a copy ran: the memory in the file is older than the disk now
+    )
+
+
+def _paused_reason(here: Seen, owner: NodeFacts) -> str:
+    if here.state == VmState.PAUSED_CRITICAL:
+        return here.reason or f"Stopped by a disk error on {owner.name}."
+    return f"Paused on {owner.name}." if here.state == VmState.PAUSED else ""
+
+
+def _no_process(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement:
+    if vm.state == VmState.FAILED and vm.wanted == Wanted.RUNNING:
+        return _keep(vm)  # it failed and was not started since: how its host words that now is no news
+    if here.state == VmState.FAILED:
+        if vm.state in STOPPED or (vm.state == VmState.FAILED):
+            return _keep(vm)  # an old end, from before the order that stopped it
+        return _failed(vm, here.reason or f"It ended by itself on {owner.name}.")
+    if vm.state in NOT_WATCHED and vm.wanted == Wanted.RUNNING and here.state == VmState.OFF:
+        return _failed(vm, f"It was not running when {owner.name} answered again.")
+    state = VmState.SAVED if vm.saved_state else here.state
+    if vm.state in STOPPED:
+        return Judgement(state, vm.reason if state == vm.state else "", vm.owner, vm.wanted, None)
+    if vm.state in NOT_WATCHED or vm.state == VmState.FAILED:
+        return Judgement(state, "", vm.owner, vm.wanted, None)
+    found = Happening("vm_stopped_outside", Level.WARNING)
+    wanted = Wanted.OFF if vm.wanted == Wanted.RUNNING else vm.wanted
+    return Judgement(state, here.reason, vm.owner, wanted, None, (found,))

@@ -1,0 +1,106 @@
+"""A driver's answers in the words of core.readings. The only translation between the two."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from clustermgr.core import readings as r
+from clustermgr.core.states import VmState
+from clustermgr.drivers.contract import (
+    ConfigReading,
+    DomainSight,
+    DomainState,
+    HostDriver,
+    HostFacts,
+    HostSample,
+    NotFound,
+    VmSettings,
+    VolumeSight,
+)
+from clustermgr.ports import clock
+
+STATES = {
+    DomainState.RUNNING: VmState.RUNNING,
+    DomainState.PAUSED: VmState.PAUSED,
+    DomainState.PAUSED_IO: VmState.PAUSED_CRITICAL,
+    DomainState.STARTING: VmState.STARTING,
+    DomainState.STOPPING: VmState.STOPPING,
+    DomainState.OFF: VmState.OFF,
+    DomainState.SAVED: VmState.SAVED,
+    DomainState.CRASHED: VmState.FAILED,
+}
+
+
+def look(node: int, host: HostDriver) -> r.Look:
+    began = clock().now()
+    return r.Look(node, began, {sight.uuid: seen(sight) for sight in host.sights()})
+
+
+def seen(sight: DomainSight) -> r.Seen:
+    started = sight.started_at
+    return r.Seen(
+        uuid=sight.uuid,
+        name=sight.name,
+        state=STATES[sight.state],
+        process=sight.has_process,
+        reason=sight.reason,
+        incoming=sight.incoming,
+        started_at=datetime.fromtimestamp(started, UTC) if started is not None else None,
+    )
+
+
+def load(node: int, sample: HostSample) -> r.Load:
+    vms = {vm.uuid: (vm.cpu_percent, vm.memory_used_mib) for vm in sample.vms}
+    return r.Load(node, sample.cpu_percent, sample.memory_used_mib, vms)
+
+
+def volumes(node: int, sights: list[VolumeSight]) -> r.VolumesSeen:
+    return r.VolumesSeen(node, tuple(r.VolumeSeen(**asdict(sight)) for sight in sights))
+
+
+def config(node: int, uuid: str, host: HostDriver) -> r.Config | None:
+    """None when the VM left this host since it was seen."""
+    began = clock().now()
+    try:
+        reading: ConfigReading = host.read_config(uuid)
+    except NotFound:
+        return None
+    return r.Config(
+        node=node,
+        uuid=reading.uuid,
+        began=began,
+        definition=reading.definition,
+        fingerprint=reading.fingerprint,
+        saved=settings(reading.saved),
+        running=settings(reading.running) if reading.running else None,
+    )
+
+
+def settings(values: VmSettings) -> r.Settings:
+    found = asdict(values)
+    # A JSON column gives lists back: the same shape here, so that equal settings compare equal.
+    return {**found, "disks": list(found["disks"]), "nics": list(found["nics"])}
+
+
+def facts(node: int, found: HostFacts) -> r.Facts:
+    return r.Facts(
+        node=node,
+        host_uuid=found.host_uuid,
+        hypervisor=found.hypervisor,
+        simulated=found.simulated,
+        cpus=found.cpus,
+        memory_mib=found.memory_mib,
+        cpu_model=found.cpu_model,
+        cpu_features=tuple(sorted(found.cpu_features)),
+        networks=tuple(found.networks),
+        capabilities=tuple(sorted(found.capabilities)),
+    )
+
+
+def inventory(node: int, host: HostDriver, *, configs: bool) -> r.Inventory:
+    """Facts, volumes and VMs of one host; with `configs` every VM's configuration too."""
+    known = facts(node, host.facts())
+    found = look(node, host)
+    read = [config(node, uuid, host) for uuid in found.seen] if configs else []
+    return r.Inventory(known, volumes(node, host.volumes()), found, tuple(c for c in read if c))

@@ -1,0 +1,78 @@
+"""What the watch compares its looks with: the nodes and roles of one cluster, in four queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from clustermgr.core.sightings import RoleFacts
+from clustermgr.core.states import ACTIVE
+from clustermgr.models import Cluster, Drift, Node, Operation, Vm
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One cluster at one version. Keys of `roles` and `figures` are UUIDs."""
+
+    version: int
+    nodes: dict[int, Node] = field(default_factory=dict)
+    roles: dict[str, RoleFacts] = field(default_factory=dict)
+    figures: dict[str, tuple[float | None, int | None]] = field(default_factory=dict)
+    config_versions: dict[str, int] = field(default_factory=dict)
+    drifted: frozenset[int] = frozenset()
+
+    def busy(self) -> dict[int, int]:
+        """VMs that an operation holds, with their owners."""
+        return {role.id: role.owner for role in self.roles.values() if role.busy}
+
+
+def version_of(cluster_id: int) -> int | None:
+    """The cluster's version; None when the cluster is gone."""
+    return Cluster.objects.filter(pk=cluster_id).values_list("version", flat=True).first()
+
+
+def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched:
+    """`held`: until when an operation is known to have held a VM; older looks at it say nothing."""
+    busy = set(Operation.objects.filter(cluster=cluster_id, state__in=ACTIVE).values_list("vm_id", flat=True))
+    found = Watched(
+        version=version,
+        nodes={node.pk: node for node in Node.objects.filter(cluster=cluster_id)},
+        drifted=frozenset(Drift.objects.filter(vm__cluster=cluster_id).values_list("vm_id", flat=True)),
+    )
+    for row in Vm.objects.filter(cluster=cluster_id).values_list(*COLUMNS).iterator(2000):
+        (pk, uuid, name, owner, state, reason, wanted, seen, started, file, spent, cpu, mib, config) = row
+        stamps = [stamp for stamp in (seen, held.get(pk)) if stamp is not None]
+        found.roles[uuid] = RoleFacts(
+            id=pk,
+            uuid=uuid,
+            name=name,
+            owner=owner,
+            state=state,
+            reason=reason,
+            wanted=wanted,
+            changed_at=max(stamps, default=None),
+            started_at=started,
+            saved_state=bool(file) and not spent,
+            busy=pk in busy,
+        )
+        found.figures[uuid] = (cpu, mib)
+        found.config_versions[uuid] = config
+    return found
+
+
+COLUMNS = (
+    "pk",
+    "uuid",
+    "name",
+    "owner_id",
+    "state",
+    "state_reason",
+    "wanted",
+    "observed_at",
+    "started_at",
+    "saved_file",
+    "saved_spent",
+    "cpu_percent",
+    "memory_used_mib",
+    "config_version",
+)
