@@ -20,6 +20,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from clustermgr.supervisor.installation import redis_socket
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("CLUSTERMGR_VAR") or BASE_DIR / "var")
 
@@ -125,7 +127,7 @@ TEMPLATES = [
 # -- database ---------------------------------------------------------------------------------------------
 
 DATABASE_URL = os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'clustermgr.sqlite3'}"
-DATABASES: dict[str, dict[str, Any]] = {"default": dj_database_url.parse(DATABASE_URL)}
+DATABASES: dict[str, Any] = {"default": dj_database_url.parse(DATABASE_URL)}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
     Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +145,7 @@ else:
 
 # -- Redis, Celery ----------------------------------------------------------------------------------------
 
-REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{VAR_DIR / 'run' / 'redis.sock'}"
+REDIS_URL = os.environ.get("REDIS_URL") or f"unix://{redis_socket(VAR_DIR)}"
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 CELERY_BROKER_URL = "redis+socket" + REDIS_URL[4:] if REDIS_URL.startswith("unix://") else REDIS_URL

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+# sockaddr_un holds 108 bytes, the last of them a zero.
+_LONGEST_SOCKET = 107
 
 
 class StartRefused(Exception):
@@ -61,6 +65,15 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise StartRefused(f"{name} must be a number from 1 to 65535, not “{text}”.")
     return int(text)
+
+
+def redis_socket(var: Path) -> Path:
+    """Where our own Redis listens. A deep folder's path does not fit a socket, so it moves to /tmp."""
+    path = var.absolute() / "run" / "redis.sock"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        return path
+    digest = hashlib.sha256(os.fsencode(var.absolute())).hexdigest()[:12]
+    return Path("/tmp") / f"clustermgr-{os.getuid()}-{digest}" / "redis.sock"
 
 
 def require_free(host: str, port: int, name: str) -> None:

@@ -107,9 +107,9 @@ class Keeper:
                 self._selector.unregister(key.fd)
         self._reap()
         for child in self.children.values():
-            if not self.stopping and child.restart_at is not None:
-                if self._clock.monotonic() >= child.restart_at:
-                    self._launch(child)
+            due = child.restart_at
+            if not self.stopping and due is not None and self._clock.monotonic() >= due:
+                self._launch(child)
 
     def _reap(self) -> None:
         for child in self.children.values():

@@ -1,4 +1,4 @@
-"""The processes of an installation and their commands: the one table, for `up` and docker-compose.yml alike."""
+"""The processes of an installation and their commands: one table, for `up` and docker-compose.yml alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--logl
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """`argv` without the interpreter, unless `program` names another; `grace`: seconds between TERM and KILL."""
+    """`argv` without the interpreter, or without `program`; `grace`: seconds between TERM and KILL."""
 
     name: str
     argv: tuple[str, ...]

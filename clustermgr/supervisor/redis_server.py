@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from importlib.util import find_spec
@@ -10,11 +9,8 @@ from pathlib import Path
 
 import redis
 
-from clustermgr.supervisor.installation import StartRefused
+from clustermgr.supervisor.installation import StartRefused, redis_socket
 from clustermgr.supervisor.processes import Process
-
-# sockaddr_un holds 108 bytes, the last of them a zero.
-_LONGEST_SOCKET = 107
 
 
 def find() -> str | None:
@@ -30,15 +26,6 @@ def find() -> str | None:
     return None
 
 
-def socket_path(var: Path) -> Path:
-    """Where our own server listens. A deep folder's path does not fit a socket, so it moves to /tmp."""
-    path = var.absolute() / "run" / "redis.sock"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
-        return path
-    digest = hashlib.sha256(os.fsencode(var.absolute())).hexdigest()[:12]
-    return Path("/tmp") / f"clustermgr-{os.getuid()}-{digest}" / "redis.sock"
-
-
 def own_server(var: Path) -> Process:
     """The command of a private server that keeps what it holds. Raises StartRefused when there is none."""
     program = find()
@@ -49,7 +36,7 @@ def own_server(var: Path) -> Process:
         )
     folder = var / "redis"
     folder.mkdir(parents=True, exist_ok=True)
-    path = socket_path(var)
+    path = redis_socket(var)
     _private_folder(path.parent)
     settings = {
         "--port": "0",

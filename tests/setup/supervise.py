@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from clustermgr.ports import RealClock  # noqa: E402
-from clustermgr.supervisor.keeper import Keeper  # noqa: E402
-from clustermgr.supervisor.log import Log  # noqa: E402
-from clustermgr.supervisor.processes import Process  # noqa: E402
+from clustermgr.ports import RealClock
+from clustermgr.supervisor.keeper import Keeper
+from clustermgr.supervisor.log import Log
+from clustermgr.supervisor.processes import Process
 
 FIRST = "import os, signal, subprocess, sys, threading\nprint('pid', os.getpid(), flush=True)\n"
 

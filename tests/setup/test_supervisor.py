@@ -8,7 +8,9 @@ import signal
 from tests.setup.conftest import gone, wait_until
 
 WAITS = "signal.pause()"
-STUBBORN = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\nwhile True: signal.pause()"
+STUBBORN = (
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\nwhile True: signal.pause()"
+)
 TELLS_ITS_END = """
 def end(*_):
     print('ending', flush=True)
@@ -25,7 +27,9 @@ signal.pause()
 
 
 def test_every_line_has_the_name_of_its_process(supervise):
-    one = supervise(web="print('hello\\nthere', flush=True); sys.stderr.write('no end of line'); signal.pause()")
+    one = supervise(
+        web="print('hello\\nthere', flush=True); sys.stderr.write('no end of line'); signal.pause()"
+    )
     wait_until(lambda: one.said("web        | there"))
     one.end()
     assert one.said("web        | hello")
@@ -83,7 +87,9 @@ def test_what_a_child_started_ends_with_it(supervise):
 
 
 def test_the_log_goes_on_when_the_terminal_goes_away(supervise):
-    one = supervise(web="import time\nfor n in range(40): print('line', n, flush=True); time.sleep(0.05)\nsignal.pause()")
+    one = supervise(
+        web="import time\nfor n in range(40): print('line', n, flush=True); time.sleep(0.05)\nsignal.pause()"
+    )
     wait_until(lambda: one.said("line 1"))
     one.process.stdout.close()
     wait_until(lambda: one.said("line 39"))

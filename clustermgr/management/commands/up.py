@@ -1,0 +1,112 @@
+"""`manage.py up`: everything that an installation on one machine needs, in one window, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from clustermgr.ports import clock
+from clustermgr.supervisor import first_start, installation, probe, processes, redis_server
+from clustermgr.supervisor.installation import Installation, StartRefused
+from clustermgr.supervisor.keeper import Keeper
+from clustermgr.supervisor.lock import Lock
+from clustermgr.supervisor.log import Log
+
+
+class Command(BaseCommand):
+    help = "Start Redis, web, workers, watch, beat and the simulated hosts' console; Ctrl-C ends all."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            place = installation.read(os.environ, Path(settings.VAR_DIR))
+            lock = Lock(place.var / "run")
+            lock.take(place.address)
+            installation.require_free(place.host, place.port, "PORT")
+            start(place)
+        except StartRefused as refusal:
+            print(refusal, file=sys.stderr)
+            sys.exit(1)
+        lock.free()
+
+
+def start(place: Installation) -> None:
+    began = clock().monotonic()
+    log = Log(place.var / "log" / "clustermgr.log")
+    keeper = Keeper(environment=_environment(place), folder=str(settings.BASE_DIR), log=log, clock=clock())
+    try:
+        _redis(place, keeper)
+        first_start.prepare(place, log.say)
+        simulated = first_start.has_simulated_hosts()
+        if simulated:
+            installation.require_free(place.host, place.lab_port, "LAB_PORT")
+        first_start.let_go()
+        if not keeper.stopping:
+            keeper.start(*_processes(place, simulated))
+        if keeper.wait_for(lambda: probe.answers(place.host, place.port), seconds=60, every=0.1):
+            _greet(place, log, simulated, clock().monotonic() - began)
+        elif not keeper.stopping:
+            log.say("The web process does not answer yet; the lines above say why. It is tried on.")
+        keeper.run()
+    finally:
+        keeper.stop()
+        keeper.close()
+        log.close()
+
+
+def _redis(place: Installation, keeper: Keeper) -> None:
+    if place.redis_url:
+        if not redis_server.answers(place.redis_url):
+            raise StartRefused("The Redis of REDIS_URL does not answer. Start it, or leave REDIS_URL out.")
+        return
+    keeper.start(redis_server.own_server(place.var))
+    url = _redis_url(place)
+    if not keeper.wait_for(lambda: redis_server.answers(url), seconds=30) and not keeper.stopping:
+        raise StartRefused("Redis was started but does not answer; the lines above say why.")
+
+
+def _redis_url(place: Installation) -> str:
+    return place.redis_url or f"unix://{installation.redis_socket(place.var)}"
+
+
+def _environment(place: Installation) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        # Root in a container or a lab is meant; Celery would warn about it at every start.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        "CLUSTERMGR_VAR": str(place.var.absolute()),
+        "REDIS_URL": _redis_url(place),
+        "CLUSTERMGR_LAB_CONSOLE_URL": place.lab_address,
+    }
+
+
+def _processes(place: Installation, simulated: bool) -> list[processes.Process]:
+    table = [
+        processes.web(place.host, place.port, behind_proxy=settings.TLS),
+        processes.worker(),
+        processes.watch(),
+        processes.beat(),
+    ]
+    return [*table, processes.console(place.host, place.lab_port)] if simulated else table
+
+
+def _greet(place: Installation, log: Log, simulated: bool, seconds: float) -> None:
+    welcome = first_start.welcome(place)
+    first_start.let_go()
+    log.say(f"ready after {seconds:.1f} s at {place.address}/")
+    kept = place.var / "administrator.txt"
+    rows = [
+        ("address", f"{place.address}/"),
+        ("administrator", welcome.name),
+        ("password", f"{welcome.password}  (kept in {kept})" if welcome.password else "the one you set"),
+        ("sign in once", welcome.link),
+        *([("host console", f"{place.lab_address}/")] if simulated else []),
+    ]
+    text = "\n".join(f"  {name:<14} {value}" for name, value in rows)
+    log.show(f"\n{text}\n\n  Ctrl-C ends everything; the data stays in {place.var}.\n")

@@ -1,0 +1,95 @@
+"""What an installation needs before its processes start: tables, a cluster to look at, an administrator."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.urls import reverse
+
+from clustermgr.actions import accounts
+from clustermgr.models import Node
+from clustermgr.supervisor.installation import Installation, StartRefused
+
+Say = Callable[[str], None]
+ADMINISTRATOR = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """How the administrator gets in. `password` is empty when it was changed since it was made."""
+
+    name: str
+    password: str
+    link: str
+
+
+def prepare(installation: Installation, say: Say) -> None:
+    """Bring the tables up to date, and fill an installation that manages nothing yet."""
+    try:
+        _migrate(say)
+        _make_cluster(installation, say)
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "no answer"
+        raise StartRefused(f"The database of DATABASE_URL cannot be used: {reason}.") from None
+
+
+def has_simulated_hosts() -> bool:
+    return Node.objects.filter(address__startswith="lab:").exists()
+
+
+def let_go() -> None:
+    """Close every connection, with its pool's threads, before processes are started from here."""
+    for alias in connections:
+        connections[alias].close()
+        if hasattr(connections[alias], "close_pool"):
+            connections[alias].close_pool()
+
+
+def welcome(installation: Installation) -> Welcome:
+    """The administrator's account, made at the first start; the link is new at each start."""
+    kept = installation.var / "administrator.txt"
+    user = get_user_model().objects.filter(username=ADMINISTRATOR).first()
+    if user is None:
+        password = _kept_password(kept)
+        user = accounts.create_administrator(password, ADMINISTRATOR)
+    else:
+        password = kept.read_text().strip() if kept.exists() else ""
+        if password and not user.check_password(password):
+            password = ""
+    path = reverse("sign-in-link", args=[accounts.make_link(user)])
+    return Welcome(ADMINISTRATOR, password, installation.address + path)
+
+
+def _migrate(say: Say) -> None:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        say("making the database …" if len(plan) > 5 else "bringing the database up to date …")
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def _make_cluster(installation: Installation, say: Say) -> None:
+    if installation.simulated and not Node.objects.exists():
+        say("making the demonstration cluster on simulated hosts …")
+        call_command("demo", verbosity=0)
+    elif not installation.simulated and not Node.objects.exclude(address__startswith="lab:").exists():
+        say("taking the hosts of the KVM lab in …")
+        call_command("import_cluster", "--kvm-lab", verbosity=0)
+
+
+def _kept_password(path: Path) -> str:
+    """Made once for this installation, readable by its owner alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write("-".join(secrets.token_hex(3) for _ in range(3)) + "\n")
+    return path.read_text().strip()
