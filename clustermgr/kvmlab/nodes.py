@@ -33,7 +33,15 @@ def power_on(layout: Layout, number: int) -> None:
 def _spawn_node(layout: Layout, number: int, folder: Path) -> int:
     hosts = "127.0.0.1 localhost\n" + "".join(f"{node_address(n)} {node_name(n)}\n" for n in NODES)
     volumes = [layout.volume(CSV), layout.volume(DISK)]
-    init = [sys.executable, "-m", "clustermgr.kvmlab.nodeinit", folder, node_name(number), hosts, *volumes]
+    init: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "clustermgr.kvmlab.nodeinit",
+        folder,
+        node_name(number),
+        hosts,
+        *volumes,
+    ]
     apart = ["unshare", "-m", "-u", "-i", "-p", "-n", "--fork", "--kill-child", "--propagation", "private"]
     pid = spawn(["env", f"PYTHONPATH={PACKAGE_ROOT}", *apart, *init], folder / "init.log")
     remember(layout.pid_file(f"n{number}.outer"), pid)

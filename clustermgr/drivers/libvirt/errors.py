@@ -1,0 +1,114 @@
+"""libvirt's errors as the contract's family, each with a sentence for an administrator."""
+
+from __future__ import annotations
+
+import re
+
+import libvirt
+
+from clustermgr.drivers import contract
+from clustermgr.drivers.contract import (
+    Busy,
+    DriverError,
+    Failed,
+    HostUnreachable,
+    NotFound,
+    Refused,
+    Unsupported,
+)
+
+#: What the hypervisor says -> what it means. Matched loosely: QEMU's words are wrapped differently each time.
+KNOWN: tuple[tuple[str, type[DriverError], str], ...] = (
+    (
+        r"Failed to get \S+ lock|another process using the image",
+        Refused,
+        "A disk of the virtual machine is in use by another process: the image lock refused a second start.",
+    ),
+    (r"Domain not found|no domain with matching", NotFound, "The host knows no such virtual machine."),
+    (r"no storage pool with matching", NotFound, "The host knows no such volume."),
+    (r"cannot acquire state change lock", Busy, "Another job holds the virtual machine on this host."),
+    (
+        r"another \w+ job is (already )?(active|running)",
+        Busy,
+        "Another job of this virtual machine is under way.",
+    ),
+    (
+        r"Unsafe migration",
+        Refused,
+        "libvirt does not know the disk's storage to be shared. If it is, allow that in the cluster's settings.",
+    ),
+    (r"canceled by client|operation aborted", Failed, "It was cancelled."),
+    (r"domain is already (running|active)", Refused, "The virtual machine is running already."),
+    (r"domain is not running", Refused, "The virtual machine is not running."),
+    (r"already exists with uuid", Refused, "Another virtual machine on this host has the same name."),
+    (
+        r"while domain managed save image exists",
+        Refused,
+        "The host keeps a saved state of this virtual machine; resume or delete it first.",
+    ),
+    (
+        r"unable to connect to server at|Failed to connect to remote libvirt",
+        Failed,
+        "The source host could not reach the target host's libvirt daemon.",
+    ),
+)
+CODES: dict[str, type[DriverError]] = {
+    "VIR_ERR_NO_DOMAIN": NotFound,
+    "VIR_ERR_NO_STORAGE_POOL": NotFound,
+    "VIR_ERR_NO_STORAGE_VOL": NotFound,
+    "VIR_ERR_OPERATION_TIMEOUT": Busy,
+    "VIR_ERR_NO_SUPPORT": Unsupported,
+    "VIR_ERR_CONFIG_UNSUPPORTED": Unsupported,
+    "VIR_ERR_OPERATION_UNSUPPORTED": Unsupported,
+    "VIR_ERR_ARGUMENT_UNSUPPORTED": Unsupported,
+    "VIR_ERR_OPERATION_INVALID": Refused,
+    "VIR_ERR_OPERATION_DENIED": Refused,
+    "VIR_ERR_ACCESS_DENIED": Refused,
+    "VIR_ERR_AUTH_FAILED": Refused,
+    "VIR_ERR_AUTH_CANCELLED": Refused,
+    "VIR_ERR_XML_ERROR": Refused,
+    "VIR_ERR_XML_DETAIL": Refused,
+    "VIR_ERR_INVALID_ARG": Refused,
+    "VIR_ERR_MIGRATE_UNSAFE": Refused,
+}
+_BY_CODE = {getattr(libvirt, name): kind for name, kind in CODES.items() if hasattr(libvirt, name)}
+_LOST = re.compile(r"socket is closed|keepalive timeout|End of file|Connection reset|Broken pipe")
+
+
+def code_of(error: libvirt.libvirtError) -> int:
+    return int(error.get_error_code() or 0)
+
+
+def is_lost(error: libvirt.libvirtError) -> bool:
+    """Whether the connection is gone. A source that cannot reach its target says similar words, as QEMU."""
+    if code_of(error) in (libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_NO_CONNECT):
+        return True
+    ours = error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
+    return bool(ours and _LOST.search(str(error)))
+
+
+def translate(error: libvirt.libvirtError, doing: str) -> DriverError:
+    """The contract's error for one of libvirt's. `doing`: as in “start the virtual machine”."""
+    raw = str(error)
+    if is_lost(error):
+        return HostUnreachable(f"The connection to the host was lost while trying to {doing}.", raw=raw)
+    for pattern, kind, sentence in KNOWN:
+        if re.search(pattern, raw, re.IGNORECASE):
+            return kind(sentence, raw=raw)
+    kind = _BY_CODE.get(code_of(error), Failed)
+    return kind(f"The host could not {doing}: {_last_words(raw)}", raw=raw)
+
+
+def rebuild(kind: str, sentence: str, raw: str) -> DriverError:
+    """An error that came from the child process by name."""
+    found = getattr(contract, kind, Failed)
+    family = found if isinstance(found, type) and issubclass(found, DriverError) else Failed
+    return family(sentence, raw=raw)
+
+
+def _last_words(raw: str) -> str:
+    """libvirt chains its messages with colons and QEMU adds lines; the last line says most."""
+    line = (
+        [part for part in raw.splitlines() if part.strip()][-1].strip() if raw.strip() else "no reason given"
+    )
+    return line if line.endswith(".") else f"{line}."

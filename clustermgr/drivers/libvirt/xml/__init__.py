@@ -1,0 +1,1 @@
+"""Domain XML as pure functions: settings, fingerprints, and edits that leave the unknown untouched."""
