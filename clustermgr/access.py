@@ -27,6 +27,14 @@ VERBS: dict[str, Role] = {
     "view_audit": Role.ADMINISTRATOR,
 }
 
+#: Kinds of operations whose verb has another name.
+VERB_OF_KIND = {"live_migration": "live_migrate", "quick_migration": "quick_migrate"}
+
+
+def verb_of(kind: str) -> str:
+    """The verb that orders operations of this kind."""
+    return VERB_OF_KIND.get(kind, kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

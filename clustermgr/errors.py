@@ -8,7 +8,7 @@ from clustermgr.core.findings import Finding
 
 
 class ActionRefused(Exception):
-    """Nothing was changed. `status` is the HTTP answer: 403 right, 404 unknown, 409 conflict, 422 input, 423 held."""
+    """Nothing was changed. `status`: 403 right, 404 unknown, 409 conflict, 422 input, 423 held."""
 
     def __init__(self, *findings: Finding, status: int = 409, operation: int | None = None) -> None:
         super().__init__(" ".join(f.sentence for f in findings))

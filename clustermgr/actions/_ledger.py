@@ -6,7 +6,7 @@ order of version; taken earlier it costs throughput or deadlocks (design.md 7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -70,11 +70,12 @@ class Change:
         operation: Operation | None = None,
         actor: str = "",
         cause: Event | None = None,
+        words: Mapping[str, object] | None = None,
         **params: object,
     ) -> Event:
         """Record what happened. `vm` and `node` are named in the sentence as well; see core.events."""
         names = {"vm": vm.name if vm else None, "node": node.name if node else None}
-        params = {name: value for name, value in names.items() if value} | params
+        params = {name: value for name, value in names.items() if value} | params | dict(words or {})
         row = Event.objects.create(
             cluster_id=self.cluster_id,
             at=self.now,

@@ -28,7 +28,7 @@ class LeaseLost(Exception):
 
 
 def claim(operation_id: int, owner: str) -> bool:
-    """Take an operation that nobody owns. A live migration needs its slots first; False when it is not free."""
+    """Take an operation; False when somebody owns it, or when a live migration has no slots yet."""
     now = clock().now()
     operation = Operation.objects.select_related("vm", "source", "target").get(pk=operation_id)
     if operation.kind == OperationKind.LIVE_MIGRATION and not operation.slots.exists():
@@ -170,7 +170,7 @@ def settle(
                 node=operation.target or operation.source,
                 operation=operation,
                 cause=operation.cause,
-                **(params or {}),
+                words=params,
             )
         tx.touch(operation, operation.vm, operation.source, operation.target)
         tx.enqueue(ADMIT, operation.cluster_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import IntegrityError
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor, require, verb_of
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.slots import Place, Waiter, admit
@@ -33,7 +33,7 @@ def give(
     cause: Event | None = None,
     params: dict[str, object] | None = None,
 ) -> Operation:
-    """Write one order. The database lets one active order per VM exist; a second is refused, naming the first.
+    """Write one order. The database lets one active order per VM exist; a second is refused by its name.
 
     A repeated idempotency `key` of the same order returns the operation that it made before.
     """
@@ -91,7 +91,7 @@ def _record(tx: Change, actor: Actor, operation: Operation) -> None:
     audit(
         actor,
         cluster_id=operation.cluster_id,
-        verb=operation.kind,
+        verb=verb_of(operation.kind),
         subject=operation.vm.name,
         accepted=True,
         operation=operation,

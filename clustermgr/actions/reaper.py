@@ -15,7 +15,7 @@ STALE_S = 3.0
 
 
 def orphans() -> tuple[list[int], list[int]]:
-    """(operations to drive, clusters to admit): expired or abandoned `running` rows *and* stale `queued` rows.
+    """(operations to drive, clusters to admit): expired `running` rows *and* stale `queued` rows.
 
     Re-sending the first alone leaves rows stuck for ever when a worker dies holding messages.
     """

@@ -25,8 +25,8 @@ def change_settings(
 ) -> Operation | None:
     """Change `memory_mib`, `vcpus`, `notes`, `offline_action`, `priority`.
 
-    version -- `vm.config_version` when the form was opened; base -- the values that it showed then. A field that
-    somebody else changed since is a conflict (409, nothing written); fields that only one side changed merge.
+    version -- `vm.config_version` when the form was opened; base -- the values that it showed then.
+    A field that somebody else changed since is a conflict (409, nothing written); other fields merge.
     Returns the operation that applies the host's part, or None when only the cluster's own fields changed.
     Raises ActionRefused: 403, 409, 422 (a finding per field), 423.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor, require, verb_of
 from clustermgr.actions.operations import busy, give, refuse
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.findings import Finding, finding
@@ -16,7 +16,7 @@ STARTABLE = (VmState.OFF, VmState.SAVED, VmState.FAILED, VmState.PAUSED)
 
 
 def live_migrate(*, actor: Actor, vm: Vm, target: Node | None = None, key: str | None = None) -> Operation:
-    """Move a running VM while it runs. Without `target` the best node is chosen. Refused unless its node is up."""
+    """Move a running VM while it runs, to `target` or the best node. Refused unless its node is up."""
     return _planned(actor, OperationKind.LIVE_MIGRATION, vm, target, key, {})
 
 
@@ -33,7 +33,7 @@ def move(
     offline_action: str | None = None,
     key: str | None = None,
 ) -> Operation:
-    """Take a VM offline by its offline action (or by `offline_action`, this once) and bring it up elsewhere."""
+    """Take a VM offline by its offline action (or this once by another) and bring it up elsewhere."""
     action = OfflineAction(offline_action or vm.offline_action)
     return _planned(actor, OperationKind.MOVE, vm, target, key, {"offline_action": action.value})
 
@@ -69,7 +69,7 @@ def _planned(
     key: str | None,
     params: dict[str, object],
 ) -> Operation:
-    verb = kind.value
+    verb = verb_of(kind)
     require(actor, verb)
     if key and (known := Operation.objects.filter(idempotency_key=key, vm=vm, kind=kind).first()):
         return known
@@ -109,7 +109,7 @@ def _best(actor: Actor, vm: Vm, kind: OperationKind) -> Node:
     if verdicts and not verdicts[0].findings:
         return Node.objects.get(pk=verdicts[0].node)
     reasons = " ".join(v.findings[0].sentence for v in verdicts if v.node != vm.owner_id)
-    raise refuse(actor, kind.value, vm, finding("no_target", vm=vm.name, reasons=reasons))
+    raise refuse(actor, verb_of(kind), vm, finding("no_target", vm=vm.name, reasons=reasons))
 
 
 def _power(

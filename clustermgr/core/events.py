@@ -42,7 +42,7 @@ SENTENCES: dict[str, str] = {
     "vm_monitored": "{vm} is monitored again; it is {state} on {node}.",
     "drift_found": "The configuration of {vm} on {node} differs from the cluster's copy: {fields}.",
     "drift_gone": "The configuration of {vm} is in step with its host again.",
-    "configuration_accepted": "The host's configuration of {vm} was accepted into the cluster's copy: {fields}.",
+    "configuration_accepted": "The host's configuration of {vm} was accepted here: {fields}.",
     "settings_changed": "Settings of {vm} were changed: {fields}.",
     # nodes, volumes, the cluster
     "node_up": "{node} is up.",

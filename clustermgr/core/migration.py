@@ -58,7 +58,7 @@ def next_act(
 
     called -- whether the call was (perhaps) made: its intent is written.
     cancel -- an administrator asked to stop.
-    caller -- "running" while our own call has not returned, else "ended" or "none" (made by a worker that died).
+    caller -- "running" while our own call has not returned, else "ended", or "none" (its worker died).
     same_for -- seconds since both sides look as they look now.
     """
     if not called:

@@ -1,4 +1,4 @@
-"""What to do about a VM that failed: restart it on its node, fail it over, or leave it failed, with the reason.
+"""What to do about a VM that failed: restart it, fail it over, or leave it failed, with the reason.
 
 Defaults follow Windows Server Failover Clustering: one restart in 15 minutes, then one failover, of which
 nodes - 1 are allowed in 6 hours; left failed, it is tried again after an hour (fcm.md 3.1 and 3.2).

@@ -1,4 +1,4 @@
-"""The schedule, readable as a table: task, every how many seconds, queue. Messages expire with their interval."""
+"""The schedule, readable as a table: task, seconds, queue. Messages expire with their interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a VM offline on its node: by saving, shutting down or turning off. Over when *seen*, not when returned."""
+"""Taking a VM offline on its node: save, shut down or turn off. Over when *seen*, not when returned."""
 
 from __future__ import annotations
 

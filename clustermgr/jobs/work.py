@@ -77,10 +77,8 @@ class Work:
     def forget(self, node: Node) -> None:
         host = self._hosts.pop(node.pk, None)
         if host is not None:
-            try:
+            with contextlib.suppress(DriverError):  # it is dead already
                 host.close()
-            except DriverError:
-                pass  # it is dead already
 
     def close(self) -> None:
         for host in list(self._hosts.values()):

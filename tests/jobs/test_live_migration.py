@@ -1,0 +1,133 @@
+"""Live migration on simulated hosts: what an administrator can count on."""
+
+from __future__ import annotations
+
+import pytest
+
+from clustermgr.actions import operations, vms
+from clustermgr.core.states import OperationState, VmState
+from clustermgr.drivers.contract import DomainState
+from clustermgr.errors import ActionRefused
+from clustermgr.jobs.operations import one_step
+from clustermgr.jobs.work import Work
+from clustermgr.models import Event, Holder, Slot
+from tests.jobs.conftest import Stage
+
+
+def begin(stage: Stage, operation: int, *, seconds: float = 0.0) -> Work:
+    """A worker that carries the operation for some seconds of virtual time, and stops there."""
+    operations.admit_waiting(stage.cluster)
+    from clustermgr.actions import leases
+
+    assert leases.claim(operation, "worker-1")
+    work = Work(operation, "worker-1")
+    end = stage.clock.monotonic() + seconds
+    while (pause := one_step(work)) is not None and stage.clock.monotonic() < end:
+        stage.clock.sleep(max(pause, 0.01))
+    return work
+
+
+def test_a_vm_ends_running_on_the_other_node(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
+    stage.run()
+    assert stage.fresh(order).state == OperationState.SUCCEEDED
+    assert stage.where("web") == {"n2": DomainState.RUNNING}
+    web = stage.vm("web")
+    assert (web.owner.name, web.state) == ("n2", VmState.RUNNING)
+    assert [h.node.name for h in Holder.objects.filter(vm=web)] == ["n2"]
+    assert not Slot.objects.exists()
+    assert stage.world.double_runs() == []
+
+
+def test_its_bar_only_grows_and_its_events_tell_the_story(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    stage.run()
+    done = stage.fresh(order)
+    assert done.progress["percent"] == 100.0
+    assert done.progress["downtime_ms"] > 0
+    codes = list(Event.objects.filter(operation=order).order_by("id").values_list("code", flat=True))
+    assert codes == ["move_ordered", "move_started", "move_done"]
+
+
+def test_cancelled_half_way_it_still_runs_at_home(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    work = begin(stage, order.pk, seconds=2.0)
+    assert stage.fresh(order).progress["percent"] > 0
+    operations.cancel(actor=stage.actor, operation=stage.fresh(order))
+    while (pause := one_step(work)) is not None:
+        stage.clock.sleep(max(pause, 0.01))
+    assert stage.fresh(order).state == OperationState.CANCELLED
+    assert stage.where("db") == {"n1": DomainState.RUNNING}
+    assert stage.vm("db").state == VmState.RUNNING
+
+
+def test_another_worker_goes_on_where_one_died(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    begin(stage, order.pk, seconds=2.0)  # and is killed: nothing is given back
+    stage.runner.enqueued.clear()
+    stage.clock.advance(30.0)
+    from clustermgr.jobs.operations import reap
+
+    reap()
+    stage.run()
+    assert stage.fresh(order).state == OperationState.SUCCEEDED
+    assert stage.where("db") == {"n2": DomainState.RUNNING}
+    assert stage.world.double_runs() == []
+
+
+def test_a_worker_that_dies_before_its_call_leaves_a_true_outcome(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
+    operations.admit_waiting(stage.cluster)
+    from clustermgr.actions import leases
+
+    leases.claim(order.pk, "worker-1")
+    work = Work(order.pk, "worker-1")
+    leases.step(work.operation, step="called", hold=stage.node("n2"))
+    stage.runner.enqueued.clear()
+    stage.clock.advance(30.0)
+    from clustermgr.jobs.operations import reap
+
+    reap()
+    stage.run()
+    assert stage.fresh(order).state == OperationState.FAILED
+    assert stage.where("web") == {"n1": DomainState.RUNNING}
+
+
+def test_the_source_loses_power_while_copying(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    work = begin(stage, order.pk, seconds=2.0)
+    stage.faults.power_off("n1")
+    for _ in range(50):
+        one_step(work)
+        stage.clock.advance(1.0)
+    waiting = stage.fresh(order)
+    assert waiting.state == OperationState.RUNNING
+    assert "n1 does not answer" in waiting.wait_reason
+    stage.faults.power_on("n1")
+    stage.clock.advance(200.0)
+    while (pause := one_step(work)) is not None:
+        stage.clock.sleep(max(pause, 0.01))
+    assert stage.fresh(order).state == OperationState.FAILED
+    assert stage.world.double_runs() == []
+
+
+def test_only_one_order_at_a_time_for_a_vm(stage: Stage) -> None:
+    vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
+    with pytest.raises(ActionRefused, match="web is held by another order: live migration, requested by ana"):
+        vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+
+
+def test_the_same_key_is_the_same_order(stage: Stage) -> None:
+    first = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"), key="k1")
+    again = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"), key="k1")
+    assert first == again
+
+
+def test_a_waiting_order_says_what_it_waits_for(stage: Stage) -> None:
+    first = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
+    second = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n3"))
+    operations.admit_waiting(stage.cluster)
+    assert Slot.objects.filter(operation=first).count() == 2
+    assert stage.fresh(second).wait_reason == "n1 is moving web; 1st in line"
+    stage.run()
+    assert stage.fresh(second).state == OperationState.SUCCEEDED
