@@ -187,8 +187,9 @@ _override: Store | None = None
 
 
 def default_path() -> str:
-    """The path in CLUSTERMGR_LAB_STORE, else var/lab.sqlite3 in the project."""
-    return os.environ.get(ENV) or str(_ROOT / "var" / "lab.sqlite3")
+    """The path in CLUSTERMGR_LAB_STORE, else lab.sqlite3 in CLUSTERMGR_VAR or the project's var folder."""
+    folder = os.environ.get("CLUSTERMGR_VAR") or _ROOT / "var"
+    return os.environ.get(ENV) or str(Path(folder) / "lab.sqlite3")
 
 
 def at(path: str | Path) -> Store:
