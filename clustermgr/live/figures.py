@@ -1,15 +1,21 @@
-"""A running operation's figures as the fields of its row: what `data-f` names, in the row's own words."""
+"""A running operation's figures as the fields of its rows: what `data-f` names, in the rows' own words.
+
+The words come from the filters of the templates, so that a patched row reads like a fresh one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clustermgr.core import words
+from django.template.loader import render_to_string
 
 
 def fields(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {"percent": figures.get("percent"), "phase": words.state_word(str(figures.get("phase", "")))}
+    """`percent` is the bar's number; `percent_text` and all others are texts."""
+    lines = render_to_string("parts/_figures.txt", {"p": figures}).splitlines()
+    texts: dict[str, Any] = dict(line.split("=", 1) for line in lines if "=" in line)
+    return {"percent": figures.get("percent"), **texts}
 
 
 def patches(operations: Iterable[tuple[int, int, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,8 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from clustermgr.core.states import SETTLED
+from clustermgr.live.figures import patches
+from clustermgr.notices import Progress
 from clustermgr.queries import live as queries
 from clustermgr.queries import rows
 from clustermgr.queries.live import ToldOperation
@@ -35,6 +37,7 @@ class Shown:
     """What one tick shows of a cluster: rendered rows by subject, and the operations among them."""
 
     html: Mapping[str, str] = field(default_factory=dict)
+    patch: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     operations: Sequence[ToldOperation] = ()
 
     @property
@@ -49,23 +52,34 @@ FRAGMENTS: dict[str, Fragment] = {
 }
 
 
-def render(cluster_id: int, subjects: Sequence[str], language: str) -> Shown:
+def render(cluster_id: int, subjects: Sequence[str], progress: Sequence[Progress], language: str) -> Shown:
     """Runs in the hub's own thread."""
     ids = _ids(subjects)
-    if not ids:
-        return Shown()
     told = queries.told_operations(cluster_id, ids.get("operation", ()))
     # The row of a VM shows its operation, whoever of the two was named.
     vms = dict.fromkeys((*ids.get("vm", ()), *(each.vm_id for each in told)))
     if vms:
         ids["vm"] = list(vms)
-    slug = queries.slug_of(cluster_id)
+    slug = queries.slug_of(cluster_id) if ids else ""
     html: dict[str, str] = {}
     with translation.override(language):
+        patch = _patch(progress, told)
         for kind, wanted in ids.items():
             if kind in FRAGMENTS and len(wanted) <= MOST_ROWS:
                 html.update(_rows(slug, FRAGMENTS[kind], wanted, kind))
-    return Shown(html, told)
+    return Shown(html, patch, told)
+
+
+def _patch(
+    progress: Sequence[Progress], told: Sequence[ToldOperation]
+) -> dict[str, Mapping[str, Any] | None]:
+    """Figures of what runs; None for what ended, so that no page lays its last figures over the new row."""
+    patch: dict[str, Mapping[str, Any] | None] = {}
+    patch.update(patches((each.operation, each.vm, each.figures) for each in progress))
+    for each in told:
+        if each.state in SETTLED:
+            patch[f"operation:{each.id}"] = patch[f"vm:{each.vm_id}"] = None
+    return patch
 
 
 def _rows(slug: str, fragment: Fragment, ids: Sequence[int], kind: str) -> dict[str, str]:

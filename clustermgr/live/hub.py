@@ -15,7 +15,6 @@ from typing import Any
 from clustermgr.live import fragments
 from clustermgr.live.announce import Announcer, Told
 from clustermgr.live.feed import Feed
-from clustermgr.live.figures import patches
 from clustermgr.live.frame import EVERYTHING, Frame
 from clustermgr.live.mailbox import Mailbox
 from clustermgr.live.news import News
@@ -115,7 +114,7 @@ class Hub:
         cursor = room.news.told
         for language in room.languages:
             try:
-                shown = await self._ask(fragments.render, cluster, subjects, language)
+                shown = await self._ask(fragments.render, cluster, subjects, progress, language)
             except Exception:  # a broken row must not silence the rest: the pages fetch for themselves
                 log.exception("rows of cluster %s could not be rendered", cluster)
                 shown = fragments.Shown()
@@ -123,7 +122,7 @@ class Hub:
             frame = Frame(
                 cur=cursor,
                 at=now_text(),
-                patch=self._patch(room, shown, progress),
+                patch=shown.patch,
                 html=shown.html,
                 stale=(EVERYTHING,) if lost else tuple(dict.fromkeys((*subjects, *shown.html))),
                 say=room.announcer.due(clock().monotonic()),
@@ -138,12 +137,6 @@ class Hub:
             percent = notice.figures.get("percent")
             if isinstance(percent, int | float):
                 room.announcer.figures(notice.operation, percent)
-
-    def _patch(self, room: Room, shown: fragments.Shown, progress: list[Progress]) -> dict[str, Any]:
-        patch: dict[str, Any] = dict(patches((n.operation, n.vm, n.figures) for n in progress))
-        for told in shown.settled:
-            patch[f"operation:{told.id}"] = patch[f"vm:{told.vm_id}"] = None
-        return patch
 
     def _send(self, room: Room, frame: Frame, language: str | None = None) -> None:
         text = frame.text()
@@ -190,6 +183,12 @@ def hub() -> Hub:
     """The hub of this process (of this event loop: tests have several)."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs.clear()
-        _hubs[loop] = Hub()
+        install(Hub())
     return _hubs[loop]
+
+
+def install(hub: Hub) -> Hub:
+    """Make it the hub of the running event loop."""
+    _hubs.clear()
+    _hubs[asyncio.get_running_loop()] = hub
+    return hub

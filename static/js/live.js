@@ -88,7 +88,8 @@
     for (const box of boxes) {
       for (const cell of all("[data-f]", box)) {
         if (cell.closest("[data-live]") !== box || !(cell.dataset.f in figures)) { continue; }
-        put(cell, figures[cell.dataset.f]);
+        const name = cell.dataset.f;
+        put(cell, cell.tagName === "PROGRESS" ? figures[name] : figures[`${name}_text`] ?? figures[name]);
       }
     }
   }
@@ -399,16 +400,22 @@
   // -- times, and the page's own events -------------------------------------------------------------------
 
   function times(root) {
-    const found = all("time[datetime][data-ago]", root);
-    if (root.matches && root.matches("time[datetime][data-ago]")) { found.push(root); }
-    const today = new Date().toDateString();
-    for (const each of found) {
-      const moment = new Date(each.dateTime);
+    for (const each of all("time[datetime]", root)) {
+      const moment = new Date(each.dateTime), style = each.dataset.as || "time";
       if (Number.isNaN(moment.getTime())) { continue; }
-      const text = moment.toDateString() === today ? clock(moment) : `${moment.toLocaleDateString()} ${clock(moment)}`;
+      const text = style === "span" ? each.textContent : style === "ago" ? ago(moment) : stamp(moment);
       if (each.textContent !== text) { each.textContent = text; }
       each.title = moment.toLocaleString([], { dateStyle: "full", timeStyle: "long" });
     }
+  }
+
+  const stamp = (moment) => (moment.toDateString() === new Date().toDateString() ? "" : `${moment.toLocaleDateString()} `) + clock(moment);
+
+  function ago(moment) {
+    const seconds = (Date.now() - moment) / 1000;
+    if (seconds < 45) { return "just now"; }
+    if (seconds < 3600) { return `${Math.round(seconds / 60)} min ago`; }
+    return seconds < 86400 ? `${Math.round(seconds / 3600)} h ago` : stamp(moment);
   }
 
   document.addEventListener("change", (event) => { if (event.target.tagName === "SELECT") { event.target.dataset.touched = "1"; } });
@@ -427,6 +434,7 @@
 
   say("");
   times(document);
+  setInterval(() => { if (!document.hidden) { times(document); } }, 20000);
   show("connecting");
   connect();
 })();
