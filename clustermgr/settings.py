@@ -226,7 +226,6 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Served straight from the apps' folders: nothing to collect between an upgrade and the next page.
 WHITENOISE_USE_FINDERS = True

@@ -102,7 +102,7 @@ def fail(work: Work, node: Node, trouble: Trouble) -> None:
     op = work.operation
     answered, sight = work.sight(node)
     state = state_of(sight) if answered else None
-    running = state == VmState.RUNNING
+    alive = answered and sight is not None and sight.has_process
     leases.settle(
         op,
         OperationState.FAILED,
@@ -112,8 +112,8 @@ def fail(work: Work, node: Node, trouble: Trouble) -> None:
         code="order_failed",
         level=Level.ERROR,
         vm_state=state,
-        vm_reason="" if running else trouble.sentence,
-        vm_values={"wanted": Wanted.RUNNING} if running else None,
+        vm_reason="" if alive else trouble.sentence,
+        vm_values={"wanted": Wanted.RUNNING} if alive else None,
         unheld=(node,) if answered and (sight is None or not sight.has_process) else (),
         params={"what": KINDS[op.kind], "reason": trouble.sentence, "node": node.name},
     )

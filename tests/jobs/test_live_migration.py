@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from clustermgr.actions import operations, vms
+from clustermgr.actions import leases, operations, vms
 from clustermgr.core.states import OperationState, VmState
 from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
-from clustermgr.jobs.operations import one_step
+from clustermgr.jobs.operations import one_step, reap
 from clustermgr.jobs.work import Work
 from clustermgr.models import Event, Holder, Slot
 from tests.jobs.conftest import Stage
-
-
-def begin(stage: Stage, operation: int, *, seconds: float = 0.0) -> Work:
-    """A worker that carries the operation for some seconds of virtual time, and stops there."""
-    operations.admit_waiting(stage.cluster)
-    from clustermgr.actions import leases
-
-    assert leases.claim(operation, "worker-1")
-    work = Work(operation, "worker-1")
-    end = stage.clock.monotonic() + seconds
-    while (pause := one_step(work)) is not None and stage.clock.monotonic() < end:
-        stage.clock.sleep(max(pause, 0.01))
-    return work
+from tests.jobs.killing import carry, finish
 
 
 def test_a_vm_ends_running_on_the_other_node(stage: Stage) -> None:
@@ -51,11 +39,10 @@ def test_its_bar_only_grows_and_its_events_tell_the_story(stage: Stage) -> None:
 
 def test_cancelled_half_way_it_still_runs_at_home(stage: Stage) -> None:
     order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
-    work = begin(stage, order.pk, seconds=2.0)
+    work = carry(stage, order.pk, seconds=2.0)
     assert stage.fresh(order).progress["percent"] > 0
     operations.cancel(actor=stage.actor, operation=stage.fresh(order))
-    while (pause := one_step(work)) is not None:
-        stage.clock.sleep(max(pause, 0.01))
+    finish(stage, work)
     assert stage.fresh(order).state == OperationState.CANCELLED
     assert stage.where("db") == {"n1": DomainState.RUNNING}
     assert stage.vm("db").state == VmState.RUNNING
@@ -63,11 +50,9 @@ def test_cancelled_half_way_it_still_runs_at_home(stage: Stage) -> None:
 
 def test_another_worker_goes_on_where_one_died(stage: Stage) -> None:
     order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
-    begin(stage, order.pk, seconds=2.0)  # and is killed: nothing is given back
+    carry(stage, order.pk, seconds=2.0)  # and is killed: nothing is given back
     stage.runner.enqueued.clear()
     stage.clock.advance(30.0)
-    from clustermgr.jobs.operations import reap
-
     reap()
     stage.run()
     assert stage.fresh(order).state == OperationState.SUCCEEDED
@@ -78,15 +63,11 @@ def test_another_worker_goes_on_where_one_died(stage: Stage) -> None:
 def test_a_worker_that_dies_before_its_call_leaves_a_true_outcome(stage: Stage) -> None:
     order = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
     operations.admit_waiting(stage.cluster)
-    from clustermgr.actions import leases
-
     leases.claim(order.pk, "worker-1")
     work = Work(order.pk, "worker-1")
     leases.step(work.operation, step="called", hold=stage.node("n2"))
     stage.runner.enqueued.clear()
     stage.clock.advance(30.0)
-    from clustermgr.jobs.operations import reap
-
     reap()
     stage.run()
     assert stage.fresh(order).state == OperationState.FAILED
@@ -95,7 +76,7 @@ def test_a_worker_that_dies_before_its_call_leaves_a_true_outcome(stage: Stage) 
 
 def test_the_source_loses_power_while_copying(stage: Stage) -> None:
     order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
-    work = begin(stage, order.pk, seconds=2.0)
+    work = carry(stage, order.pk, seconds=2.0)
     stage.faults.power_off("n1")
     for _ in range(50):
         one_step(work)
@@ -105,8 +86,7 @@ def test_the_source_loses_power_while_copying(stage: Stage) -> None:
     assert "n1 does not answer" in waiting.wait_reason
     stage.faults.power_on("n1")
     stage.clock.advance(200.0)
-    while (pause := one_step(work)) is not None:
-        stage.clock.sleep(max(pause, 0.01))
+    finish(stage, work)
     assert stage.fresh(order).state == OperationState.FAILED
     assert stage.world.double_runs() == []
 

@@ -1,0 +1,87 @@
+"""A VM that fails is restarted on its node and, if that does not work, on another; always with the reason."""
+
+from __future__ import annotations
+
+from clustermgr.actions._ledger import change
+from clustermgr.core.states import VmState, Wanted
+from clustermgr.drivers.contract import DomainState
+from clustermgr.jobs.engine import decide
+from clustermgr.models import Event
+from tests.jobs.conftest import Stage
+
+
+def crash(stage: Stage, name: str) -> None:
+    """The guest crashes, and the sweep has seen it."""
+    vm = stage.vm(name)
+    stage.faults.crash(vm.uuid)
+    with change(stage.cluster.pk) as tx:
+        tx.set_vm_state(vm, VmState.FAILED, "crashed", wanted=Wanted.RUNNING)
+        tx.event("vm_failed", vm=vm, node=vm.owner, reason="crashed")
+
+
+def codes(stage: Stage, name: str) -> list[str]:
+    return list(Event.objects.filter(vm=stage.vm(name)).order_by("id").values_list("code", flat=True))
+
+
+def test_a_crashed_vm_is_restarted_where_it_was(stage: Stage) -> None:
+    crash(stage, "web")
+    decide(stage.cluster.pk)
+    stage.run()
+    assert stage.where("web") == {"n1": DomainState.RUNNING}
+    assert codes(stage, "web")[-3:] == ["recovery_decided", "order_given", "vm_restarted"]
+
+
+def test_if_the_restart_fails_it_runs_on_another_node(stage: Stage) -> None:
+    stage.faults.plan(stage.vm("web").uuid, {"start_fails_on": {"n1": 1}})
+    crash(stage, "web")
+    decide(stage.cluster.pk)
+    stage.run()
+    assert list(stage.where("web").values()) == [DomainState.RUNNING]
+    assert stage.vm("web").owner.name in {"n2", "n3"}
+    assert codes(stage, "web")[-1] == "vm_failed_over"
+    assert [copy.host for copy in stage.world.copies(stage.vm("web").uuid)] == [stage.vm("web").owner.name]
+
+
+def test_a_second_crash_in_the_period_fails_over(stage: Stage) -> None:
+    for _ in range(2):
+        crash(stage, "web")
+        decide(stage.cluster.pk)
+        stage.run()
+    assert stage.vm("web").owner.name != "n1"
+
+
+def test_after_all_failures_it_stays_failed_with_the_reason(stage: Stage) -> None:
+    stage.faults.plan(stage.vm("web").uuid, {"start_fails": 10})
+    crash(stage, "web")
+    for _ in range(4):
+        decide(stage.cluster.pk)
+        stage.run()
+    web = stage.vm("web")
+    assert web.state == VmState.FAILED
+    assert "failed over 2 times in 6 hours" in web.state_reason
+    assert "vm_left_failed" in codes(stage, "web")
+    assert stage.where("web") == {}
+
+
+def test_an_hour_later_it_is_tried_again(stage: Stage) -> None:
+    stage.faults.plan(stage.vm("web").uuid, {"start_fails": 3})
+    crash(stage, "web")
+    for _ in range(4):
+        decide(stage.cluster.pk)
+        stage.run()
+    stage.clock.advance(3700)
+    for _ in range(2):
+        decide(stage.cluster.pk)
+        stage.run()
+    assert list(stage.where("web").values()) == [DomainState.RUNNING]
+
+
+def test_a_vm_whose_node_is_silent_is_not_started_elsewhere(stage: Stage) -> None:
+    crash(stage, "web")
+    node = stage.node("n1")
+    with change(stage.cluster.pk) as tx:
+        tx.update(node, state="down")
+    decide(stage.cluster.pk)
+    stage.run()
+    assert stage.where("web") == {}
+    assert "n1 does not answer and may still run it" in stage.vm("web").state_reason
