@@ -5,14 +5,14 @@ from __future__ import annotations
 import http.client
 
 
-def answers(host: str, port: int) -> bool:
-    """True when any page comes back that is not a server error."""
+def status(host: str, port: int) -> int | None:
+    """The HTTP status of its first page; None while nobody listens."""
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     link = http.client.HTTPConnection(target, port, timeout=3)
     try:
         link.request("GET", "/", headers={"Host": f"localhost:{port}"})
-        return link.getresponse().status < 500
+        return link.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         link.close()

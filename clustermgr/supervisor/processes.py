@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_CELERY = ("-m", "celery", "--app", "clustermgr.celery")
+_CELERY = ("-m", "celery", "--quiet", "--app", "clustermgr.celery")
 _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
 
 
@@ -55,6 +55,6 @@ def stop_order(names: list[str]) -> list[str]:
 
 
 def _uvicorn(app: str, host: str, port: int, *options: str) -> tuple[str, ...]:
-    listen = ("--host", host, "--port", str(port), "--ws", "websockets", "--ws-max-size", "65536")
+    listen = ("--host", host, "--port", str(port), "--ws", "websockets-sansio", "--ws-max-size", "65536")
     quiet = ("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "1")
     return ("-m", "uvicorn", app, *listen, *quiet, "--log-level", "warning", *options)

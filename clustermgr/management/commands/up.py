@@ -48,15 +48,27 @@ def start(place: Installation) -> None:
         first_start.let_go()
         if not keeper.stopping:
             keeper.start(*_processes(place, simulated))
-        if keeper.wait_for(lambda: probe.answers(place.host, place.port), seconds=60, every=0.1):
+        if _web_answers(place, keeper):
             _greet(place, log, simulated, clock().monotonic() - began)
         elif not keeper.stopping:
-            log.say("The web process does not answer yet; the lines above say why. It is tried on.")
+            log.say("The web process has no page to show; the lines above say why.")
         keeper.run()
     finally:
         keeper.stop()
         keeper.close()
         log.close()
+
+
+def _web_answers(place: Installation, keeper: Keeper) -> bool:
+    """Waits until it listens, and asks for one page only: a broken one is not asked again and again."""
+    seen: list[int] = []
+
+    def listens() -> bool:
+        status = probe.status(place.host, place.port)
+        seen.extend([] if status is None else [status])
+        return bool(seen)
+
+    return keeper.wait_for(listens, seconds=60, every=0.1) and seen[0] < 500
 
 
 def _redis(place: Installation, keeper: Keeper) -> None:
@@ -78,6 +90,8 @@ def _environment(place: Installation) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONUNBUFFERED": "1",
+        # Checked by the web process; in workers the checks would load every page.
+        "CELERY_SKIP_CHECKS": "1",
         # Root in a container or a lab is meant; Celery would warn about it at every start.
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         "CLUSTERMGR_VAR": str(place.var.absolute()),
