@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db import connection
 
 from clustermgr.actions._ledger import Change
+from clustermgr.core.health import SILENT_STATES
 from clustermgr.core.readings import Facts, Load, VolumeSeen, VolumesSeen
 from clustermgr.core.states import Level, NodeState, VolumeKind
 from clustermgr.models import Network, Node, Volume, VolumeAccess
@@ -52,7 +56,10 @@ STATE_EVENTS = {
 
 def node_state(tx: Change, node: Node, state: NodeState, reason: str = "") -> None:
     """A node's state as judged now, with its event."""
-    tx.update(node, state=state, state_since=tx.now, state_reason=reason[:300])
+    values: dict[str, Any] = {"state": state, "state_since": tx.now, "state_reason": reason[:300]}
+    if state in SILENT_STATES:
+        values |= {"cpu_percent": None, "memory_used_mib": None}
+    tx.update(node, observed_at=node.observed_at, **values)
     code, level = STATE_EVENTS[state]
     tx.event(code, level=level, node=node, reason=reason)
 
@@ -123,21 +130,24 @@ def moved(old: float | None, new: float | None, step: float) -> bool:
     return abs(new - old) >= step
 
 
-def load(node: Node, found: Load) -> bool:
-    """A node's own figures. Figures take no version; True when they changed visibly."""
+def load_moved(node: Node, found: Load) -> bool:
+    """Whether a node's own figures changed visibly."""
     memory_step = max(1.0, node.memory_mib * MEMORY_STEP)
-    if not (
-        moved(node.cpu_percent, found.cpu_percent, CPU_STEP)
-        or moved(node.memory_used_mib, found.memory_used_mib, memory_step)
-    ):
-        return False
-    Node.objects.filter(pk=node.pk).update(
-        cpu_percent=found.cpu_percent, memory_used_mib=found.memory_used_mib
+    return moved(node.cpu_percent, found.cpu_percent, CPU_STEP) or moved(
+        node.memory_used_mib, found.memory_used_mib, memory_step
     )
-    return True
 
 
-def vm_loads(rows: list[tuple[float | None, int | None, int]]) -> None:
+def loads(found: Sequence[Load]) -> None:
+    for load in found:
+        Node.objects.filter(pk=load.node).update(
+            cpu_percent=load.cpu_percent, memory_used_mib=load.memory_used_mib
+        )
+
+
+def vm_loads(rows: Sequence[tuple[float | None, int | None, int]]) -> None:
     """(CPU percent, memory in MiB, id of the VM) in one statement's round trip: thousands in a sweep."""
+    if not rows:
+        return
     with connection.cursor() as cursor:
         cursor.executemany("UPDATE clustermgr_vm SET cpu_percent=%s, memory_used_mib=%s WHERE id=%s", rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +18,7 @@ class Watched:
     version: int
     nodes: dict[int, Node] = field(default_factory=dict)
     roles: dict[str, RoleFacts] = field(default_factory=dict)
+    by_owner: dict[int, list[RoleFacts]] = field(default_factory=lambda: defaultdict(list))
     figures: dict[str, tuple[float | None, int | None]] = field(default_factory=dict)
     config_versions: dict[str, int] = field(default_factory=dict)
     drifted: frozenset[int] = frozenset()
@@ -55,6 +57,7 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
             saved_state=bool(file) and not spent,
             busy=pk in busy,
         )
+        found.by_owner[owner].append(found.roles[uuid])
         found.figures[uuid] = (cpu, mib)
         found.config_versions[uuid] = config
     return found

@@ -1,0 +1,219 @@
+"""One sweep: readings of hosts and pulses of nodes -> rows. Compares in memory; writes only what changed, in
+one transaction. Holds what one watcher remembers of one cluster; starts no threads and calls no host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from clustermgr import notices
+from clustermgr.access import CLUSTER
+from clustermgr.actions import clusters, seen_hosts, seen_vms, watching
+from clustermgr.actions._ledger import change
+from clustermgr.core import health
+from clustermgr.core.health import SILENT_STATES, Word
+from clustermgr.core.readings import Config, Facts, Inventory, Load, Look, Reading, VolumesSeen
+from clustermgr.core.sightings import Judgement, NodeFacts, Picture, RoleFacts, judge
+from clustermgr.core.states import NodeState
+from clustermgr.models import Node, Vm
+from clustermgr.ports import clock
+from clustermgr.queries.watch import Watched, version_of, watched
+
+
+class ClusterGone(Exception):
+    """The cluster was removed: there is nothing left to watch."""
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What is to be written at the end of one sweep."""
+
+    states: list[tuple[Node, NodeState, str]] = field(default_factory=list)
+    inventories: list[Inventory] = field(default_factory=list)
+    facts: list[Facts] = field(default_factory=list)
+    volumes: list[VolumesSeen] = field(default_factory=list)
+    configs: list[Config] = field(default_factory=list)
+    judged: list[tuple[RoleFacts, Judgement]] = field(default_factory=list)
+    up: list[Node] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(
+            (self.states, self.inventories, self.facts, self.volumes, self.configs, self.judged, self.up)
+        )
+
+
+class Observer:
+    """Everything that a watcher knows of one cluster between two sweeps."""
+
+    def __init__(self, cluster_id: int) -> None:
+        self.cluster_id = cluster_id
+        self.picture = Picture()
+        self.view = Watched(version=-1)
+        self.words: dict[int, Word] = {}
+        self._held: dict[int, datetime] = {}
+        self._volumes: dict[int, VolumesSeen] = {}
+        self._configs: dict[str, tuple[Any, ...]] = {}
+        self.settled: set[int] = set()  # nodes whose VMs were just let go by an operation: look there soon
+
+    # -- what is known --
+    def refresh(self) -> bool:
+        """Read rows again if anything changed since; True when it did."""
+        version = version_of(self.cluster_id)
+        if version is None:
+            raise ClusterGone
+        if version == self.view.version:
+            return False
+        busy_before, now = self.view.busy(), clock().now()
+        self._held |= dict.fromkeys(busy_before, now)
+        self.view = watched(self.cluster_id, version, self._held)
+        busy = self.view.busy()
+        for vm_id in busy_before.keys() - busy.keys():
+            self.settled |= {role.owner for role in self.view.roles.values() if role.id == vm_id}
+        return True
+
+    def wanted_configs(self, node: int) -> frozenset[str]:
+        """VMs whose configuration is to be read on a node."""
+        return frozenset(role.uuid for role in self.view.by_owner.get(node, ()))
+
+    def heard(self, nodes: Iterable[int], *, rows: bool) -> None:
+        """These nodes answered just now; `rows`: also write it down."""
+        now = clock().now()
+        known = [self.view.nodes[node] for node in nodes if node in self.view.nodes]
+        for node in known:
+            node.observed_at = now
+        if rows and known:
+            watching.nodes_heard([node.pk for node in known])
+
+    # -- one sweep --
+    def observe(self, readings: Iterable[Reading], words: Mapping[int, Word] | None = None) -> None:
+        """Compare, then write. `words`: what the pulses say of the nodes; absent ones say what they said."""
+        self.refresh()
+        self.words |= words or {}
+        sweep = Sweep()
+        fallen = self._node_states(sweep)
+        looked, loads = self._sort(readings, sweep)
+        self._judge(sweep, looked | fallen)
+        self._rise(sweep)
+        if sweep:
+            self._write(sweep)
+            self.refresh()
+        self._figures(loads)
+
+    def _node_states(self, sweep: Sweep) -> set[int]:
+        fallen = set()
+        for node in self.view.nodes.values():
+            word = self.words.get(node.pk, Word.UNHEARD)
+            if word in (Word.SILENT, Word.REFUSES):
+                self.picture.forget(node.pk)
+            state = health.node_state(node.state, word)
+            if state is not None:
+                sweep.states.append((node, state, health.why(state, node.observed_at)))
+                node.state = state
+            if node.state in SILENT_STATES:
+                fallen.add(node.pk)
+        return fallen
+
+    def _sort(self, readings: Iterable[Reading], sweep: Sweep) -> tuple[set[int], list[Load]]:
+        looked: set[int] = set()
+        loads: list[Load] = []
+        for reading in readings:
+            node = self.view.nodes.get(reading.facts.node if isinstance(reading, Inventory) else reading.node)
+            if node is None or node.state in SILENT_STATES:
+                continue
+            if isinstance(reading, Inventory):
+                sweep.inventories.append(reading)
+            elif isinstance(reading, Look):
+                self.picture.add(reading)
+                looked.add(node.pk)
+            elif isinstance(reading, Load):
+                loads.append(reading)
+            elif isinstance(reading, VolumesSeen):
+                if self._volumes.get(node.pk) != reading:
+                    sweep.volumes.append(reading)
+            elif isinstance(reading, Facts):
+                sweep.facts.append(reading)
+            elif self._config_is_news(reading):
+                sweep.configs.append(reading)
+        return looked, loads
+
+    def _config_is_news(self, found: Config) -> bool:
+        role = self.view.roles.get(found.uuid)
+        if role is None or role.busy or role.owner != found.node:
+            return False
+        if role.changed_at is not None and found.began <= role.changed_at:
+            return False
+        if role.id in self.view.drifted:
+            return True  # the page says when the host was read last
+        key = (found.fingerprint, found.saved, found.running, self.view.config_versions[found.uuid])
+        if self._configs.get(found.uuid) == key:
+            return False
+        self._configs[found.uuid] = key
+        return True
+
+    def _judge(self, sweep: Sweep, looked: set[int]) -> None:
+        nodes = {node.pk: NodeFacts(node.pk, node.name, node.state) for node in self.view.nodes.values()}
+        for owner in looked:
+            for role in self.view.by_owner.get(owner, ()):
+                if (judged := judge(role, self.picture, nodes)) is not None:
+                    sweep.judged.append((role, judged))
+
+    def _rise(self, sweep: Sweep) -> None:
+        # Joining ends when the node's VMs were compared: the look is in the picture, and judged above.
+        taken_in = {inventory.facts.node for inventory in sweep.inventories}
+        for node in self.view.nodes.values():
+            compared = node.pk in self.picture.looks and (node.host_uuid or node.pk in taken_in)
+            if node.state == NodeState.JOINING and compared and self.words.get(node.pk) == Word.ANSWERS:
+                sweep.up.append(node)
+
+    def _write(self, sweep: Sweep) -> None:
+        nodes = self.view.nodes
+        with change(self.cluster_id) as tx:
+            for node, state, reason in sweep.states:
+                seen_hosts.node_state(tx, node, state, reason)
+            for inventory in sweep.inventories:
+                clusters.take_in(tx, nodes[inventory.facts.node], inventory, {}, CLUSTER)
+            for facts in sweep.facts:
+                seen_hosts.facts(tx, nodes[facts.node], facts)
+            for volumes in sweep.volumes:
+                seen_hosts.volumes(tx, nodes[volumes.node], volumes)
+            seen_vms.judgements(tx, nodes, sweep.judged)
+            if sweep.configs:
+                self._configurations(tx, sweep.configs)
+            for node in sweep.up:
+                seen_hosts.node_state(tx, node, NodeState.UP)
+        self._volumes |= {volumes.node: volumes for volumes in sweep.volumes}
+
+    def _configurations(self, tx: Any, configs: list[Config]) -> None:
+        found = {config.uuid: config for config in configs}
+        rows = Vm.objects.select_related("owner").filter(cluster=self.cluster_id, uuid__in=found)
+        for vm in rows.defer("definition"):
+            if vm.owner_id == found[vm.uuid].node:
+                seen_vms.configuration(tx, vm, found[vm.uuid])
+
+    def _figures(self, loads: list[Load]) -> None:
+        """Processor and memory figures: no version, one round trip, and a hint to the browsers."""
+        moved = [load for load in loads if seen_hosts.load_moved(self.view.nodes[load.node], load)]
+        rows = [row for load in loads for row in self._vm_figures(load)]
+        if moved or rows:
+            with transaction.atomic():
+                seen_hosts.loads(moved)
+                seen_hosts.vm_loads(rows)
+            for load in moved:
+                node = self.view.nodes[load.node]
+                node.cpu_percent, node.memory_used_mib = load.cpu_percent, load.memory_used_mib
+            subjects = [f"node:{load.node}" for load in moved] + [f"vm:{row[2]}" for row in rows]
+            notices.publish([notices.Changed(self.cluster_id, self.view.version, tuple(subjects))])
+
+    def _vm_figures(self, load: Load) -> Iterator[tuple[float | None, int | None, int]]:
+        for role in self.view.by_owner.get(load.node, ()):
+            old, new = self.view.figures[role.uuid], load.vms.get(role.uuid, (None, None))
+            step = 1 + (old[1] or 0) * seen_hosts.MEMORY_STEP
+            if seen_hosts.moved(old[0], new[0], seen_hosts.CPU_STEP) or seen_hosts.moved(
+                old[1], new[1], step
+            ):
+                self.view.figures[role.uuid] = new
+                yield (*new, role.id)

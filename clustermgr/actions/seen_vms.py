@@ -1,0 +1,120 @@
+"""What was seen of VMs, as rows: judgements of core.sightings, and drift of their configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clustermgr.actions._ledger import Change
+from clustermgr.core import drift
+from clustermgr.core.readings import Config, Settings
+from clustermgr.core.sightings import Judgement, RoleFacts
+from clustermgr.core.states import ACTIVE, Level, VmState
+from clustermgr.models import Drift, Holder, Node, Operation, Vm
+from clustermgr.secrets import seal
+
+ENGINE = "clustermgr.jobs.engine.decide"
+COLUMNS = ("name", "memory_mib", "vcpus", "notes")
+NO_PROCESS = (VmState.OFF, VmState.SAVED, VmState.FAILED)
+
+
+def judgements(
+    tx: Change, nodes: Mapping[int, Node], found: Sequence[tuple[RoleFacts, Judgement]]
+) -> set[int]:
+    """Write what was judged; ids of those written. A row that somebody changed since it was judged, or that
+    an order took, is left alone: the next look judges it afresh."""
+    ids = [facts.id for facts, _ in found]
+    rows = {row.pk: row for row in Vm.objects.select_for_update().filter(pk__in=ids).defer("definition")}
+    held = set(Operation.objects.filter(vm__in=ids, state__in=ACTIVE).values_list("vm_id", flat=True))
+    written = set()
+    for facts, judged in found:
+        vm = rows.get(facts.id)
+        if vm is None or vm.pk in held or (vm.state, vm.owner_id) != (facts.state, facts.owner):
+            continue
+        _judgement(tx, nodes, vm, judged)
+        written.add(vm.pk)
+    return written
+
+
+def _judgement(tx: Change, nodes: Mapping[int, Node], vm: Vm, judged: Judgement) -> None:
+    before = vm.owner_id
+    values: dict[str, Any] = {
+        "owner": nodes[judged.owner],
+        "wanted": judged.wanted,
+        "started_at": judged.started_at,
+    }
+    if judged.state == VmState.UNMONITORED:
+        values |= {"cpu_percent": None, "memory_used_mib": None}
+    if judged.spent:
+        values["saved_spent"] = True
+    tx.set_vm_state(vm, judged.state, judged.reason[:300], **values)
+    _holders(tx, vm, before, judged)
+    for happening in judged.happenings:
+        params: dict[str, Any] = dict(happening.params)
+        tx.event(happening.code, level=happening.level, vm=vm, node=nodes[judged.owner], **params)
+    if judged.owner != before:
+        tx.touch(nodes[before], nodes[judged.owner])
+    if judged.decide:
+        tx.enqueue(ENGINE, vm.cluster_id, queue="engine")
+
+
+def _holders(tx: Change, vm: Vm, before: int, judged: Judgement) -> None:
+    # A node stops being a holder only where it was itself seen without the VM (safety.md 1.1).
+    if judged.state in NO_PROCESS or judged.owner != before:
+        Holder.objects.filter(vm=vm, node_id=before).delete()
+    if judged.state not in (*NO_PROCESS, VmState.UNMONITORED, VmState.UNKNOWN):
+        Holder.objects.get_or_create(
+            vm=vm, node_id=judged.owner, defaults={"since": tx.now, "because": "seen running"}
+        )
+
+
+def copy_of(vm: Vm) -> dict[str, Any]:
+    """The cluster's copy of a VM's settings, in the shape in which a host tells its own."""
+    return {**vm.settings, **{name: getattr(vm, name) for name in COLUMNS}}
+
+
+def columns(vm: Vm, settings: Settings, fields: Sequence[str]) -> dict[str, Any]:
+    """The columns to write so that the cluster's copy has these fields of `settings`."""
+    values: dict[str, Any] = {name: settings[name] for name in fields if name in COLUMNS}
+    rest = {name: settings[name] for name in fields if name not in COLUMNS}
+    return {**values, "settings": {**vm.settings, **rest}} if rest else values
+
+
+def configuration(tx: Change, vm: Vm, found: Config) -> None:
+    """Compare a host's configuration with the cluster's copy: the drift row follows."""
+    differences = drift.compare(copy_of(vm), found.saved, found.running)
+    known = Drift.objects.filter(vm=vm).first()
+    if drift.drifted(differences):
+        _drifted(tx, vm, known, found, differences)
+        return
+    if known is not None:
+        known.delete()
+        tx.event("drift_gone", vm=vm, node=vm.owner)
+        tx.touch(vm)
+    if vm.fingerprint != found.fingerprint:
+        # Every field that we know is equal: the cluster's copy follows in what only the host understands.
+        definition = seal(found.definition)
+        Vm.objects.filter(pk=vm.pk).update(definition=definition, fingerprint=found.fingerprint)
+
+
+def _drifted(
+    tx: Change, vm: Vm, known: Drift | None, found: Config, differences: list[drift.Difference]
+) -> None:
+    fields = [each.as_row() for each in differences]
+    if known is not None and (known.fingerprint, known.fields) == (found.fingerprint, fields):
+        Drift.objects.filter(pk=known.pk).update(read_at=found.began)
+        return
+    values = {
+        "read_at": found.began,
+        "fields": fields,
+        "fingerprint": found.fingerprint,
+        "definition": seal(found.definition),
+        "settings": dict(found.saved),
+    }
+    Drift.objects.update_or_create(vm=vm, defaults=values, create_defaults={**values, "found_at": tx.now})
+    before = {row["field"] for row in known.fields} if known else set()
+    new = [each.field for each in drift.drifted(differences)]
+    if set(new) - before:
+        words = ", ".join(drift.FIELDS[name].lower() for name in new)
+        tx.event("drift_found", level=Level.WARNING, vm=vm, node=vm.owner, fields=words)
+    tx.touch(vm)

@@ -1,0 +1,172 @@
+"""One pair of eyes per node: a driver connection of its own, looked through once a second.
+
+Every call counts as a heartbeat, so a slow answer delays only this node's next look, never another node and
+never its verdict. Knows no rows; what it reads goes to the watcher."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from clustermgr.core.health import INTERVAL, Beat
+from clustermgr.core.readings import Reading
+from clustermgr.drivers import registry
+from clustermgr.drivers.contract import AgentDown, DriverError, HostDriver, HostUnreachable
+from clustermgr.jobs import readings
+from clustermgr.ports import clock
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+DEADLINE_S = 4.0
+LOOK_S = 5.0
+VOLUMES_S = 15.0
+#: Every configuration is read once in 60 s; those of a small host more often, two in a second at most.
+CONFIGS_S = 60.0
+CONFIGS_LEAST_S = 10.0
+
+
+@dataclass(slots=True)
+class Eye:
+    """`known`: the host's UUID as the cluster knows it; "" makes the first look a whole inventory.
+    `phase` (0..1) spreads the looks of many nodes over their period."""
+
+    node: int
+    driver: str
+    address: str
+    known: str = ""
+    phase: float = 0.0
+    wanted: frozenset[str] = frozenset()  # VMs whose configuration is read here; set by the watcher
+    wake: threading.Event = field(default_factory=threading.Event)
+    asked_at: float | None = None
+    answered_at: float = float("-inf")
+    failed_at: float = float("-inf")
+    refused: bool = False
+    _host: HostDriver | None = None
+    _look_at: float = float("-inf")
+    _volumes_at: float = float("-inf")
+    _configs_at: dict[str, float] = field(default_factory=dict)
+    _trouble: str = ""
+
+    # -- for the watcher's thread --
+    def beat(self, since: float) -> Beat:
+        """What happened since the last beat. Plain attributes, each written by one thread."""
+        heard, failed = self.answered_at > since, self.failed_at > since
+        return Beat(heard=heard, failed=failed, refused=self.refused, asked=self.asked_at)
+
+    def hurry(self) -> None:
+        """Look at the VMs now: something has just changed here."""
+        self._look_at = float("-inf")
+        self.wake.set()
+
+    # -- for its own thread --
+    def run(self, put: Callable[[Reading], None], stopping: Callable[[], bool]) -> None:
+        while not stopping():
+            began = clock().monotonic()
+            for reading in self.look():
+                put(reading)
+            self.wake.wait(max(0.05, began + INTERVAL - clock().monotonic()))
+            self.wake.clear()
+        self._close()
+
+    def look(self) -> Iterator[Reading]:
+        """One interval's look: a ping, and what else is due. Failures are remembered, not raised."""
+        try:
+            yield from self._look()
+            self._trouble = ""
+        except AgentDown as error:
+            self._failed(error.sentence, refused=True)
+        except HostUnreachable as error:
+            self._failed(error.sentence)
+        except DriverError as error:
+            self._note(error.sentence)  # the host answered; this reading is made good by the next look
+        except Exception:
+            # A fault in a driver must cost one look, not the watching of this node.
+            log.exception("looking at node %s failed", self.node)
+            self._failed("fault")
+
+    def _look(self) -> Iterator[Reading]:
+        fresh = self._host is None
+        host = self._host = self._host or self._ask(self._connect)
+        uuid = self._ask(host.ping)
+        if self.known and uuid != self.known:
+            raise HostUnreachable(f"Another host ({uuid}) answers at {self.address}.")
+        if not self.known:
+            found = self._ask(lambda: readings.inventory(self.node, host, configs=True))
+            self.known = uuid
+            yield found
+        elif fresh:
+            yield readings.facts(self.node, self._ask(host.facts))
+        yield from self._due(host)
+
+    def _connect(self) -> HostDriver:
+        return registry.connect(self.driver, self.address, deadline=DEADLINE_S)
+
+    def _due(self, host: HostDriver) -> Iterator[Reading]:
+        now = clock().monotonic()
+        if now >= self._look_at:
+            first = self._look_at == float("-inf")
+            self._look_at = now + LOOK_S * (self.phase if first and self.phase else 1.0)
+            yield self._ask(lambda: readings.look(self.node, host))
+            yield readings.load(self.node, self._ask(host.sample))
+        if now >= self._volumes_at:
+            self._volumes_at = now + VOLUMES_S
+            yield readings.volumes(self.node, self._ask(host.volumes))
+        for uuid in self._configs_due(now):
+            config = self._ask(partial(readings.config, self.node, uuid, host))
+            if config is not None:
+                yield config
+
+    def _configs_due(self, now: float) -> list[str]:
+        wanted = sorted(self.wanted)
+        period = min(CONFIGS_S, max(CONFIGS_LEAST_S, len(wanted) / 2))
+        at = self._configs_at
+        for index, uuid in enumerate(wanted):
+            at.setdefault(uuid, now + period * index / len(wanted))
+        for uuid in at.keys() - self.wanted:
+            del at[uuid]
+        due = sorted((when, uuid) for uuid, when in at.items() if when <= now)[:3]
+        for _, uuid in due:
+            at[uuid] = now + period
+        return [uuid for _, uuid in due]
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Make one call. Any answer, even a refusal, is a sign of life."""
+        self.asked_at = clock().monotonic()
+        try:
+            answer = call()
+        except HostUnreachable:
+            raise
+        except DriverError:
+            self._answered()
+            raise
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
+        self.answered_at = clock().monotonic()
+        self.asked_at = None
+
+    def _failed(self, sentence: str, *, refused: bool = False) -> None:
+        self._note(sentence)
+        self.refused = refused
+        self.failed_at = clock().monotonic()
+        self.asked_at = None
+        self._look_at = self._volumes_at = float("-inf")
+        self._close()
+
+    def _note(self, sentence: str) -> None:
+        if sentence != self._trouble:
+            log.warning("node %s (%s): %s", self.node, self.address, sentence)
+        self._trouble = sentence
+
+    def _close(self) -> None:
+        host, self._host = self._host, None
+        if host is not None:
+            with contextlib.suppress(DriverError):
+                host.close()
