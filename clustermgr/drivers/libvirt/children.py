@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +23,17 @@ PACKAGE_ROOT = str(Path(__file__).resolve().parents[3])
 # process starts them all. A forked process begins anew: threads do not survive a fork.
 _starter: ThreadPoolExecutor | None = None
 
+# A handle may be dropped while its call goes on; whoever starts the next child collects those that ended.
+_under_way: set[ChildHandle] = set()
 
-def _forget_starter() -> None:
+
+def _begin_anew() -> None:
     global _starter
     _starter = None
+    _under_way.clear()
 
 
-os.register_at_fork(after_in_child=_forget_starter)
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def spawn(
@@ -40,11 +46,9 @@ def spawn(
     child = _starter.submit(_start).result()
     request = {"uri": uri, "verb": verb, "arguments": dict(arguments), "open_within": open_within}
     stdin = _pipe(child.stdin)
-    try:
+    with suppress(BrokenPipeError), stdin:  # if it died at once, its answer or the lack of one says why
         stdin.write(json.dumps(request).encode())
-        stdin.close()
-    except BrokenPipeError:
-        child.stdin = None  # it died at once; its answer, or the lack of one, says why
+    child.stdin = None  # communicate() would flush what is closed
     return child
 
 
@@ -68,7 +72,6 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 def call(uri: str, verb: str, arguments: Mapping[str, object], deadline: float) -> object:
     """One mutating call with a deadline. After HostUnreachable the host may still act."""
     child = spawn(uri, verb, arguments, deadline)
-    child.stdin = None  # closed; communicate() would flush it
     try:
         output, _ = child.communicate(timeout=deadline)
     except subprocess.TimeoutExpired as late:
@@ -94,6 +97,7 @@ class ChildHandle:
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
+        self._lock = threading.Lock()  # its owner polls it, and whoever collects the dropped ones
         self._outcome: tuple[HandleState, str] | None = None
 
     @property
@@ -101,8 +105,9 @@ class ChildHandle:
         return self._child.pid
 
     def poll(self) -> tuple[HandleState, str]:
-        if self._outcome is None and self._child.poll() is not None:
-            self._outcome = self._read()
+        with self._lock:
+            if self._outcome is None and self._child.poll() is not None:
+                self._outcome = self._read()
         return self._outcome or (HandleState.RUNNING, "")
 
     def _read(self) -> tuple[HandleState, str]:
@@ -113,3 +118,13 @@ class ChildHandle:
         except DriverError as error:
             return HandleState.FAILED, error.sentence
         return HandleState.DONE, ""
+
+
+def begin(uri: str, verb: str, arguments: Mapping[str, object], open_within: float) -> ChildHandle:
+    """A mutating call that takes time. `open_within`: seconds for reaching the host, not for the work."""
+    for handle in list(_under_way):
+        if handle.poll()[0] is not HandleState.RUNNING:
+            _under_way.discard(handle)
+    handle = ChildHandle(spawn(uri, verb, arguments, open_within))
+    _under_way.add(handle)
+    return handle

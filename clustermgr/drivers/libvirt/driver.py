@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from clustermgr.drivers import contract
-from clustermgr.drivers.contract import NotFound, Refused, Unsupported
+from clustermgr.drivers.contract import Busy, NotFound, Refused, Unsupported
 
 try:
     import libvirt  # noqa: F401
@@ -115,7 +115,7 @@ class LibvirtHost:
     def begin_migrate(
         self, uuid: str, to: contract.Destination, options: contract.MigrationOptions
     ) -> contract.Handle:
-        self._running(uuid)
+        self._free_to_move(uuid)
         return self._begin(
             "migrate",
             uuid=uuid,
@@ -129,7 +129,7 @@ class LibvirtHost:
         self._call("cancel the job", lambda handle: moving.abort_job(handle, uuid))
 
     def begin_save(self, uuid: str, path: str) -> contract.Handle:
-        self._running(uuid)
+        self._free_to_move(uuid)
         return self._begin("save", uuid=uuid, path=path)
 
     def begin_restore(self, path: str) -> contract.Handle:
@@ -146,8 +146,7 @@ class LibvirtHost:
         return children.call(self._connection.uri, verb, arguments, self._connection.deadline)
 
     def _begin(self, verb: str, **arguments: object) -> contract.Handle:
-        child = children.spawn(self._connection.uri, verb, arguments, self._connection.deadline)
-        return children.ChildHandle(child)
+        return children.begin(self._connection.uri, verb, arguments, self._connection.deadline)
 
     def _existing(self, uuid: str) -> contract.DomainSight:
         seen = self.sight(uuid)
@@ -155,6 +154,10 @@ class LibvirtHost:
             raise NotFound("The host knows no such virtual machine.")
         return seen
 
-    def _running(self, uuid: str) -> None:
-        if not self._existing(uuid).has_process:
+    def _free_to_move(self, uuid: str) -> None:
+        """libvirt would let a second job wait 30 s for the first, and then do it."""
+        seen = self._existing(uuid)
+        if not seen.has_process:
             raise Refused("The virtual machine is not running.")
+        if seen.job is not None:
+            raise Busy("Another job of this virtual machine is under way.")

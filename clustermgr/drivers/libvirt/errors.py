@@ -35,7 +35,7 @@ KNOWN: tuple[tuple[str, type[DriverError], str], ...] = (
     (
         r"Unsafe migration",
         Refused,
-        "libvirt does not know the disk's storage to be shared. If it is, allow that in the cluster's settings.",
+        "libvirt does not know that the disk's storage is shared; if it is, allow that in the settings.",
     ),
     (r"canceled by client|operation aborted", Failed, "It was cancelled."),
     (r"domain is already (running|active)", Refused, "The virtual machine is running already."),

@@ -52,11 +52,8 @@ OFF_WORDS = {
     libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT: "put back to a snapshot",
     libvirt.VIR_DOMAIN_SHUTOFF_DAEMON: "ended while the libvirt daemon was away",
 }
-BY_ITSELF = {
-    libvirt.VIR_DOMAIN_SHUTOFF_CRASHED,
-    libvirt.VIR_DOMAIN_SHUTOFF_FAILED,
-    libvirt.VIR_DOMAIN_SHUTOFF_DAEMON,
-}
+#: Not FAILED: that start never ran, and whoever ordered it was told.
+BY_ITSELF = {libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON}
 MAYBE_INCOMING = {libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP}
 SWITCHING = {libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY}
 JOBS = {
