@@ -1,0 +1,157 @@
+"""Nodes in a list and in detail, volumes and networks as matrices of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+
+from clustermgr.core.states import VolumeKind
+from clustermgr.models import Cluster, Event, Network, Node, Slot, Volume, VolumeAccess
+from clustermgr.queries.rows import NodeRow, OperationRow, VmRow, node_rows_of, nodes, operation_row, operations
+from clustermgr.queries.rows import vm_rows_of, vms
+
+PAGE = 100
+
+
+def node_list(cluster: Cluster) -> list[NodeRow]:
+    return node_rows_of(nodes().filter(cluster=cluster)[:PAGE])
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDetail:
+    node: NodeRow
+    address: str
+    cpu_model: str
+    features: int
+    capabilities: list[str]
+    networks: list[str]
+    roles: list[VmRow]
+    volumes: list[VolumeAccess]
+    moves: list[OperationRow]
+    events: list[Event]
+    slots_used: int
+    slots: int
+
+
+def node_detail(row: Node) -> NodeDetail:
+    shown = node_rows_of(nodes().filter(pk=row.pk))[0]
+    running = operations().filter(cluster_id=row.cluster_id, state__in=["running", "cancelling", "queued"])
+    moves = [operation_row(each) for each in running.order_by("id")[:PAGE]]
+    return NodeDetail(
+        node=shown,
+        address=row.address,
+        cpu_model=row.cpu_model,
+        features=len(row.cpu_features),
+        capabilities=sorted(row.capabilities),
+        networks=sorted(row.networks),
+        roles=vm_rows_of(vms().filter(owner=row).order_by("name")[:PAGE]),
+        volumes=list(VolumeAccess.objects.filter(node=row).select_related("volume").order_by("volume__name")),
+        moves=[each for each in moves if row.name in (each.source, each.target)],
+        events=list(Event.objects.filter(node=row).select_related("vm", "node", "operation")[:10]),
+        slots_used=Slot.objects.filter(node=row).count(),
+        slots=row.cluster.live_migrations_per_node,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one node has of one volume or network: a state key, a word, and which node."""
+
+    node: str
+    ok: bool | None
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRow:
+    id: int
+    name: str
+    kind: str
+    path: str
+    file_system: str
+    owner: str
+    capacity_bytes: int
+    used_bytes: int
+    roles: int
+    cells: list[Cell]
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.used_bytes / self.capacity_bytes if self.capacity_bytes else 0.0
+
+    @property
+    def tone(self) -> str:
+        return "err" if self.percent >= 95 else "warn" if self.percent >= 80 else "ok"
+
+    @property
+    def blind(self) -> int:
+        return sum(cell.ok is False for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows by nodes. `nodes`: the names of the columns."""
+
+    nodes: list[str]
+    rows: list[Any]
+
+
+def storage(cluster: Cluster) -> Matrix:
+    columns = dict(Node.objects.filter(cluster=cluster).order_by("name").values_list("pk", "name")[:64])
+    found = Volume.objects.filter(cluster=cluster).select_related("owner").annotate(roles=Count("vms"))
+    access: dict[tuple[int, int], VolumeAccess] = {
+        (each.volume_id, each.node_id): each for each in VolumeAccess.objects.filter(volume__cluster=cluster)
+    }
+    rows = [
+        VolumeRow(
+            id=volume.pk,
+            name=volume.name,
+            kind=volume.kind,
+            path=volume.path,
+            file_system=volume.file_system,
+            owner=volume.owner.name if volume.owner else "",
+            capacity_bytes=volume.capacity_bytes,
+            used_bytes=volume.used_bytes,
+            roles=volume.roles,
+            cells=[_cell(volume, name, access.get((volume.pk, pk))) for pk, name in columns.items()],
+        )
+        for volume in found.order_by("name")[:PAGE]
+    ]
+    return Matrix(list(columns.values()), rows)
+
+
+def _cell(volume: Volume, node: str, seen: VolumeAccess | None) -> Cell:
+    if seen is None:
+        return Cell(node, None, "Not seen yet")
+    if not seen.reachable:
+        return Cell(node, False, "No access")
+    if seen.active:
+        return Cell(node, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
+    # A cluster disk is online on its owner alone; that the others wait is as it should be.
+    return Cell(node, None if volume.kind == VolumeKind.DISK else False, "Standby" if volume.kind == VolumeKind.DISK else "Inactive")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRow:
+    name: str
+    use: str
+    cells: list[Cell]
+
+    @property
+    def missing(self) -> int:
+        return sum(cell.ok is False for cell in self.cells)
+
+
+def networks(cluster: Cluster) -> Matrix:
+    columns = dict(Node.objects.filter(cluster=cluster).order_by("name").values_list("pk", "name")[:64])
+    rows = []
+    for network in Network.objects.filter(cluster=cluster).prefetch_related("nodes").order_by("name")[:PAGE]:
+        carried = {node.pk for node in network.nodes.all()}
+        cells = [
+            Cell(name, pk in carried, "Connected" if pk in carried else "Not carried")
+            for pk, name in columns.items()
+        ]
+        rows.append(NetworkRow(network.name, network.use, cells))
+    return Matrix(list(columns.values()), rows)

@@ -1,0 +1,225 @@
+"""The overview: counters, what needs attention (worst first), nodes and the newest events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.urls import reverse
+
+from clustermgr.core.states import Level, NodeState, OperationState, VmState
+from clustermgr.core.words import KINDS, memory, state_word
+from clustermgr.models import Cluster, Drift, Event, Operation, Vm, VolumeAccess
+from clustermgr.ports import clock
+from clustermgr.queries.rows import NodeRow, heard_at, node_rows_of, nodes
+
+SHOWN = 12
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One thing to do: how bad, since when, what, and where to go for it."""
+
+    level: str
+    text: str
+    detail: str
+    since: datetime | None
+    href: str
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What is left if the largest node fails. MiB."""
+
+    committed: int
+    total: int
+    after: int
+    largest: str
+
+    @property
+    def percent(self) -> float:
+        return 100.0 * self.committed / self.total if self.total else 0.0
+
+    @property
+    def percent_after(self) -> float:
+        return 100.0 * self.committed / self.after if self.after else 999.0
+
+    @property
+    def text(self) -> str:
+        return f"{memory(self.committed)} of {memory(self.total)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    nodes: list[NodeRow]
+    attention: list[Attention]
+    more: int
+    counts: dict[str, int]
+    node_counts: dict[str, int]
+    capacity: Capacity | None
+    events: list[Event]
+    checked_at: datetime | None
+
+    @property
+    def health(self) -> str:
+        levels = {each.level for each in self.attention}
+        if Level.CRITICAL in levels or Level.ERROR in levels:
+            return "err"
+        return "warn" if levels else "ok"
+
+
+def clusters() -> list[Any]:
+    return list(
+        Cluster.objects.annotate(
+            node_count=Count("nodes", distinct=True),
+            up_count=Count("nodes", filter=Q(nodes__state=NodeState.UP), distinct=True),
+            vm_count=Count("vms", distinct=True),
+            failed_count=Count("vms", filter=Q(vms__state=VmState.FAILED), distinct=True),
+        ).order_by("name")[:100]
+    )
+
+
+def overview(cluster: Cluster) -> Overview:
+    rows = node_rows_of(nodes().filter(cluster=cluster)[:100])
+    counts = dict(Vm.objects.filter(cluster=cluster).order_by().values_list("state").annotate(n=Count("pk")))
+    committed = Vm.objects.filter(cluster=cluster, state__in=_LIVE).aggregate(mib=Sum("memory_mib"))["mib"] or 0
+    found = [*_nodes(cluster, rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
+    found.sort(key=lambda each: (_RANK[each.level], each.since is None, each.since))
+    return Overview(
+        nodes=rows,
+        attention=found[:SHOWN],
+        more=max(0, len(found) - SHOWN),
+        counts={"total": sum(counts.values()), **_grouped(counts)},
+        node_counts={
+            "up": sum(row.shown_state == NodeState.UP for row in rows),
+            "paused": sum(row.shown_state == NodeState.PAUSED for row in rows),
+            "bad": sum(row.state not in (NodeState.UP, NodeState.JOINING) for row in rows),
+            "total": len(rows),
+        },
+        capacity=_capacity(rows, committed),
+        events=list(Event.objects.filter(cluster=cluster).select_related("vm", "node", "operation")[:10]),
+        checked_at=heard_at(cluster),
+    )
+
+
+_LIVE = (VmState.RUNNING, VmState.PAUSED, VmState.MIGRATING, VmState.STARTING, VmState.SAVING)
+_RANK = {Level.CRITICAL: 0, Level.ERROR: 1, Level.WARNING: 2, Level.INFO: 3}
+
+
+def _grouped(counts: dict[str, int]) -> dict[str, int]:
+    off = counts.get(VmState.OFF, 0) + counts.get(VmState.SAVED, 0)
+    failed = counts.get(VmState.FAILED, 0)
+    running = sum(counts.get(state, 0) for state in (VmState.RUNNING, VmState.MIGRATING))
+    return {
+        "running": running,
+        "off": off,
+        "failed": failed,
+        "other": sum(counts.values()) - off - failed - running,
+    }
+
+
+def _capacity(rows: list[NodeRow], committed: int) -> Capacity | None:
+    up = [row for row in rows if row.state == NodeState.UP]
+    if not up:
+        return None
+    largest = max(up, key=lambda row: row.memory_mib)
+    total = sum(row.memory_mib for row in up)
+    return Capacity(committed, total, total - largest.memory_mib, largest.name)
+
+
+def _nodes(cluster: Cluster, rows: list[NodeRow]) -> list[Attention]:
+    bad = {NodeState.DOWN: Level.ERROR, NodeState.AGENT_DOWN: Level.ERROR, NodeState.ISOLATED: Level.WARNING}
+    return [
+        Attention(
+            level=bad.get(NodeState(row.state), Level.WARNING),
+            text=f"{row.name} is {state_word(row.state)}",
+            detail=row.state_reason or f"{row.roles} roles are on it.",
+            since=row.state_since,
+            href=reverse("node", args=[cluster.slug, row.id]),
+            button="Open node",
+        )
+        for row in rows
+        if row.state not in (NodeState.UP, NodeState.PAUSED, NodeState.JOINING)
+    ]
+
+
+def _roles(cluster: Cluster) -> list[Attention]:
+    bad = {
+        VmState.FAILED: Level.ERROR,
+        VmState.PAUSED_CRITICAL: Level.ERROR,
+        VmState.UNMONITORED: Level.WARNING,
+    }
+    found = Vm.objects.filter(cluster=cluster, state__in=list(bad)).order_by("state_since")
+    items = [
+        Attention(
+            level=bad[VmState(row.state)],
+            text=f"{row.name} is {state_word(row.state)}",
+            detail=row.state_reason,
+            since=row.state_since,
+            href=reverse("role", args=[cluster.slug, row.pk]),
+            button="Open role",
+        )
+        for row in found.only("name", "state", "state_since", "state_reason")[:SHOWN]
+    ]
+    drifts = Drift.objects.filter(vm__cluster=cluster).select_related("vm").order_by("found_at")
+    items += [
+        Attention(
+            level=Level.WARNING,
+            text=f"The configuration of {row.vm.name} differs from its host's",
+            detail=_names(row.fields),
+            since=row.found_at,
+            href=reverse("refresh", args=[cluster.slug, row.vm_id]),
+            button="Compare",
+        )
+        for row in drifts.only("vm__name", "fields", "found_at")[:SHOWN]
+    ]
+    return items
+
+
+def _names(fields: list[dict[str, Any]]) -> str:
+    return ", ".join(str(each.get("field", "?")).replace("_mib", "").replace("vcpus", "processors") for each in fields)
+
+
+def _volumes(cluster: Cluster) -> list[Attention]:
+    blind = VolumeAccess.objects.filter(volume__cluster=cluster, reachable=False)
+    return [
+        Attention(
+            level=Level.WARNING,
+            text=f"{row.node.name} does not reach the volume {row.volume.name}",
+            detail="Roles on it cannot run there.",
+            since=row.observed_at,
+            href=reverse("storage", args=[cluster.slug]),
+            button="Open storage",
+        )
+        for row in blind.exclude(node__state=NodeState.DOWN).select_related("node", "volume")[:SHOWN]
+    ]
+
+
+def _failed_moves(cluster: Cluster) -> list[Attention]:
+    """Orders that failed in the last day, unless a later order of the same kind did it."""
+    since = clock().now() - DAY
+    found = Operation.objects.filter(cluster=cluster, state=OperationState.FAILED, finished_at__gte=since)
+    latest: dict[int, Operation] = {}
+    for row in found.select_related("vm").order_by("id"):
+        latest[row.vm_id] = row
+    later = set(
+        Operation.objects.filter(
+            vm_id__in=list(latest), state=OperationState.SUCCEEDED, finished_at__gte=since
+        ).values_list("vm_id", flat=True)
+    )
+    return [
+        Attention(
+            level=Level.WARNING,
+            text=f"{KINDS[row.kind]} of {row.vm.name} failed",
+            detail=row.outcome,
+            since=row.finished_at,
+            href=reverse("task", args=[cluster.slug, row.pk]),
+            button="Show task",
+        )
+        for row in latest.values()
+        if row.vm_id not in later
+    ][:SHOWN]

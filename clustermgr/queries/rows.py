@@ -1,0 +1,316 @@
+"""Rows of the lists as plain values: what full page, htmx swap and live push all render. Nothing viewer-dependent.
+
+`vm_rows`, `node_rows` and `operation_rows` keep the order of what they are given (ids or a sliced queryset).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from clustermgr.core.states import ACTIVE, NodeState, OperationKind, OperationState, Phase, VmState
+from clustermgr.models import Drift, Node, Operation, Vm
+from clustermgr.ports import clock
+
+#: Moves that may still be stopped while they do this (the action checks again).
+STOPPABLE = {
+    OperationKind.LIVE_MIGRATION: (Phase.QUEUED, Phase.PREPARING, Phase.COPYING),
+    OperationKind.QUICK_MIGRATION: (Phase.QUEUED, Phase.PREPARING, Phase.SAVING),
+}
+FRESH_S = 15
+OLD_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow:
+    id: int
+    cluster: str
+    kind: str
+    vm_id: int
+    vm_name: str
+    source: str
+    target: str
+    state: str
+    phase: str
+    wait_reason: str
+    outcome: str
+    advice: str
+    raw_reason: str
+    requested_by: str
+    cancel_requested_by: str
+    reason: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.target) and self.target != self.source
+
+    @property
+    def percent(self) -> float | None:
+        """None: no bar to show yet (queued, or work without a measure)."""
+        if self.state == OperationState.QUEUED:
+            return None
+        value = self.progress.get("percent")
+        return None if value is None else float(value)
+
+    @property
+    def converging(self) -> bool:
+        return bool(self.progress.get("converging", True))
+
+    @property
+    def stoppable(self) -> bool:
+        if self.state == OperationState.QUEUED:
+            return True
+        return self.state == OperationState.RUNNING and self.phase in STOPPABLE.get(
+            OperationKind(self.kind), ()
+        )
+
+    @property
+    def took(self) -> float | None:
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class VmRow:
+    id: int
+    cluster: str
+    name: str
+    state: str
+    state_since: datetime
+    state_reason: str
+    owner_id: int
+    owner: str
+    volume: str
+    wanted: str
+    priority: str
+    vcpus: int
+    memory_mib: int
+    memory_used_mib: int | None
+    cpu_percent: float | None
+    started_at: datetime | None
+    drifted: bool
+    age: str  # "fresh", "old" or "unknown"
+    seen_at: datetime | None
+    operation: OperationRow | None = None
+
+    @property
+    def moving(self) -> bool:
+        return self.operation is not None and self.operation.moves
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    id: int
+    cluster: str
+    name: str
+    state: str
+    paused: bool
+    state_since: datetime
+    state_reason: str
+    simulated: bool
+    hypervisor: str
+    cpus: int
+    memory_mib: int
+    cpu_percent: float | None
+    memory_used_mib: int | None
+    roles: int
+    running: int
+    moving_in: int
+    moving_out: int
+    age: str
+    seen_at: datetime | None
+
+    @property
+    def shown_state(self) -> str:
+        """A paused node that is up is Paused; what broke is worse than a pause."""
+        return NodeState.PAUSED if self.paused and self.state == NodeState.UP else self.state
+
+    @property
+    def memory_percent(self) -> float | None:
+        if self.memory_used_mib is None or not self.memory_mib:
+            return None
+        return min(100.0, 100.0 * self.memory_used_mib / self.memory_mib)
+
+
+def seen(node: Node, heard_at: datetime | None) -> tuple[datetime | None, str]:
+    """When the node was last looked at, and what that makes of its figures."""
+    # Rows are written on change; while a node is up, the watch's own heartbeat says that it looked.
+    stamps = [node.observed_at]
+    if node.state in (NodeState.UP, NodeState.PAUSED):
+        stamps.append(heard_at)
+    known = [stamp for stamp in stamps if stamp is not None]
+    if not known:
+        return None, "unknown"
+    latest = max(known)
+    seconds = (clock().now() - latest).total_seconds()
+    return latest, "fresh" if seconds < FRESH_S else "old" if seconds < OLD_S else "unknown"
+
+
+def heard_at(cluster: Any) -> datetime | None:
+    watch = getattr(cluster, "watch", None)
+    return watch.heard_at if watch else None
+
+
+def operation_row(row: Operation) -> OperationRow:
+    return OperationRow(
+        id=row.pk,
+        cluster=row.cluster.slug,
+        kind=row.kind,
+        vm_id=row.vm_id,
+        vm_name=row.vm.name,
+        source=row.source.name if row.source else "",
+        target=row.target.name if row.target else "",
+        state=row.state,
+        phase=row.phase,
+        wait_reason=row.wait_reason,
+        outcome=row.outcome,
+        advice=row.advice,
+        raw_reason=row.raw_reason,
+        requested_by=row.requested_by,
+        cancel_requested_by=row.cancel_requested_by,
+        reason=row.reason,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        progress=row.progress or {},
+    )
+
+
+def operations() -> QuerySet[Operation]:
+    """Operations with what their rows need, in one query."""
+    return Operation.objects.select_related("cluster", "vm", "source", "target").defer(
+        "vm__definition", "vm__notes", "vm__settings", "memory"
+    )
+
+
+def operation_rows(ids: Iterable[int]) -> list[OperationRow]:
+    found = {row.pk: row for row in operations().filter(pk__in=list(ids))}
+    return [operation_row(found[pk]) for pk in ids if pk in found]
+
+
+def vms() -> QuerySet[Vm]:
+    """VMs with what their rows need; the operation under way takes one more query for all of them."""
+    drifted = Exists(Drift.objects.filter(vm=OuterRef("pk")))
+    return (
+        Vm.objects.select_related("cluster__watch", "owner", "volume")
+        .defer("definition", "notes", "settings")
+        .annotate(drifted=drifted)
+    )
+
+
+def vm_rows_of(rows: Iterable[Vm]) -> list[VmRow]:
+    rows = list(rows)
+    running = {
+        row.vm_id: operation_row(row)
+        for row in operations().filter(vm__in=[v.pk for v in rows], state__in=ACTIVE)
+    }
+    return [_vm_row(row, running.get(row.pk)) for row in rows]
+
+
+def vm_rows(ids: Iterable[int]) -> list[VmRow]:
+    ids = list(ids)
+    found = {row.id: row for row in vm_rows_of(vms().filter(pk__in=ids))}
+    return [found[pk] for pk in ids if pk in found]
+
+
+def _vm_row(row: Any, operation: OperationRow | None) -> VmRow:
+    seen_at, age = seen(row.owner, heard_at(row.cluster))
+    state = row.state
+    if operation is not None and operation.moves and operation.state != OperationState.QUEUED:
+        # The word of the list while a move runs; what the hosts say comes back when it ends.
+        state = VmState.MIGRATING if operation.kind == OperationKind.LIVE_MIGRATION else state
+    return VmRow(
+        id=row.pk,
+        cluster=row.cluster.slug,
+        name=row.name,
+        state=state,
+        state_since=row.state_since,
+        state_reason=row.state_reason,
+        owner_id=row.owner_id,
+        owner=row.owner.name,
+        volume=row.volume.name if row.volume else "",
+        wanted=row.wanted,
+        priority=row.priority,
+        vcpus=row.vcpus,
+        memory_mib=row.memory_mib,
+        memory_used_mib=row.memory_used_mib,
+        cpu_percent=row.cpu_percent,
+        started_at=row.started_at,
+        drifted=row.drifted,
+        age=age,
+        seen_at=seen_at,
+        operation=operation,
+    )
+
+
+def nodes() -> QuerySet[Node]:
+    """Nodes with the counts of their rows."""
+    return (
+        Node.objects.select_related("cluster__watch")
+        .annotate(
+            roles=Count("vms", distinct=True),
+            running=Count("vms", filter=Q(vms__state__in=_LIVE), distinct=True),
+        )
+        .order_by("name")
+    )
+
+
+_LIVE = (VmState.RUNNING, VmState.MIGRATING, VmState.PAUSED, VmState.STARTING, VmState.SAVING)
+
+
+def node_rows_of(rows: Iterable[Any]) -> list[NodeRow]:
+    rows = list(rows)
+    going: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    moves = Operation.objects.filter(
+        cluster__in={row.cluster_id for row in rows}, state__in=ACTIVE[1:], target__isnull=False
+    ).values_list("source_id", "target_id")
+    for source, target in moves:
+        if source != target:
+            going[target][0] += 1
+            going[source][1] += 1
+    return [_node_row(row, *going[row.pk]) for row in rows]
+
+
+def node_rows(ids: Iterable[int]) -> list[NodeRow]:
+    ids = list(ids)
+    found = {row.id: row for row in node_rows_of(nodes().filter(pk__in=ids))}
+    return [found[pk] for pk in ids if pk in found]
+
+
+def _node_row(row: Any, moving_in: int, moving_out: int) -> NodeRow:
+    seen_at, age = seen(row, heard_at(row.cluster))
+    return NodeRow(
+        id=row.pk,
+        cluster=row.cluster.slug,
+        name=row.name,
+        state=row.state,
+        paused=row.paused,
+        state_since=row.state_since,
+        state_reason=row.state_reason,
+        simulated=row.simulated,
+        hypervisor=row.hypervisor,
+        cpus=row.cpus,
+        memory_mib=row.memory_mib,
+        cpu_percent=row.cpu_percent,
+        memory_used_mib=row.memory_used_mib,
+        roles=row.roles,
+        running=row.running,
+        moving_in=moving_in,
+        moving_out=moving_out,
+        age=age,
+        seen_at=seen_at,
+    )

@@ -1,0 +1,15 @@
+"""Addresses: pages, the live fallback, and the pages for errors."""
+
+from django.urls import include, path
+
+from clustermgr.live.poll import poll
+
+urlpatterns = [
+    path("c/<slug:slug>/live", poll, name="live"),
+    path("", include("clustermgr.web.urls")),
+]
+
+handler400 = "clustermgr.web.errors.bad_request"
+handler403 = "clustermgr.web.errors.forbidden"
+handler404 = "clustermgr.web.errors.not_found"
+handler500 = "clustermgr.web.errors.broken"

@@ -1,0 +1,61 @@
+"""Signing in (throttled by axes), signing out, and the link that signs in once."""
+
+from __future__ import annotations
+
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from clustermgr.actions import accounts
+from clustermgr.web.http import is_part, sign_in_again
+
+WRONG = "The name or the password is wrong. After five wrong attempts a name is locked for 15 minutes."
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_not_required
+def sign_in(request: HttpRequest) -> HttpResponse:
+    if is_part(request):
+        return sign_in_again(request)
+    target = _inside(request, request.POST.get("next") or request.GET.get("next", ""))
+    name = request.POST.get("username", "").strip()[:150]
+    context = {"next": target, "username": name}
+    if request.method != "POST":
+        return redirect(target) if request.user.is_authenticated else render(request, "sign_in.html", context)
+    user = authenticate(request, username=name, password=request.POST.get("password", "")[:4096])
+    if user is None:
+        return render(request, "sign_in.html", {**context, "error": WRONG}, status=401)
+    login(request, user)
+    return redirect(target)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("sign-in")
+
+
+@require_GET
+@login_not_required
+def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
+    user = accounts.use_link(token)
+    if user is None:
+        return render(request, "sign_in.html", {"next": "/", "error": SPENT}, status=403)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect("chooser")
+
+
+SPENT = "This sign-in link was used before or is too old. Sign in with name and password, or make a new link."
+
+
+def _inside(request: HttpRequest, target: str) -> str:
+    """Only addresses of this console: a link that signs in must not lead away."""
+    allowed = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if allowed else "/"

@@ -1,0 +1,46 @@
+"""Nodes and what they share: volumes with each node's access, networks with each node's connection."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from clustermgr.models import Node
+from clustermgr.queries import nodes as queries
+from clustermgr.web.http import enter, page, to
+
+
+@require_safe
+def node_list(request: HttpRequest, slug: str) -> HttpResponse:
+    here = enter(request, slug)
+    return page(here, "nodes.html", {"nodes": queries.node_list(here.cluster)})
+
+
+@require_safe
+def node(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    here = enter(request, slug)
+    found = queries.node_detail(here.node(pk))
+    console = settings.LAB_CONSOLE_URL if found.node.simulated else ""
+    return page(here, "node.html", {"detail": found, "node": found.node, "console": console})
+
+
+@require_safe
+def node_by_name(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    here = enter(request, slug)
+    found = Node.objects.filter(cluster=here.cluster, name__iexact=name).values_list("pk", flat=True).first()
+    if found is None:
+        raise Http404(f"There is no node called “{name[:60]}” in {here.cluster.name}.")
+    return to(here, "node", found)
+
+
+@require_safe
+def storage(request: HttpRequest, slug: str) -> HttpResponse:
+    here = enter(request, slug)
+    return page(here, "storage.html", {"storage": queries.storage(here.cluster)})
+
+
+@require_safe
+def networks(request: HttpRequest, slug: str) -> HttpResponse:
+    here = enter(request, slug)
+    return page(here, "networks.html", {"networks": queries.networks(here.cluster)})

@@ -1,0 +1,79 @@
+"""The roles list with its detail pane, and a role's own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from clustermgr.core.states import VmState
+from clustermgr.models import Node, Vm
+from clustermgr.queries import roles as queries
+from clustermgr.web import verbs
+from clustermgr.web.http import Here, enter, page, to
+from clustermgr.web.words import STATES
+
+TABS = {"summary": "Summary", "configuration": "Configuration", "moves": "Moves", "events": "Events"}
+STATE_CHOICES = [(state.value, STATES[state].word) for state in VmState]
+COLUMNS = (
+    ("name", "Name", ""),
+    ("state", "Status", ""),
+    ("owner", "Owner node", ""),
+    ("cpu", "CPU", "num"),
+    ("memory", "Memory", "num"),
+    ("priority", "Priority", ""),
+    ("uptime", "Up time", "num"),
+    ("", "Information", ""),
+)
+
+
+@require_safe
+def role_list(request: HttpRequest, slug: str) -> HttpResponse:
+    here = enter(request, slug)
+    wanted = queries.RoleFilter.read(request.GET)
+    region = request.GET.get("region", "")
+    context: dict[str, Any] = {"wanted": wanted, "columns": COLUMNS, "states": STATE_CHOICES}
+    if region not in {"selection", "role-detail", "actions"}:
+        found = queries.role_list(here.cluster, wanted)
+        context |= {"found": found, "nodes": list(Node.objects.filter(cluster=here.cluster).only("name"))}
+    selected = queries.whole(request.GET.get("sel", ""))
+    if selected:
+        context |= detail(here, selected, request.GET.get("tab", ""))
+    return page(here, "roles.html", context)
+
+
+def detail(here: Here, pk: int, tab: str) -> dict[str, Any]:
+    """What the detail pane and the actions pane show of one role; nothing for one that is gone."""
+    role = queries.role_detail(here.cluster, pk)
+    if role is None:
+        return {}
+    return {
+        "role": role,
+        "vm": role.vm,
+        "tab": tab if tab in TABS else "summary",
+        "tabs": TABS,
+        "offers": verbs.offers(here, role.vm, role.node_state),
+    }
+
+
+@require_safe
+def role(request: HttpRequest, slug: str, pk: int, tab: str = "summary") -> HttpResponse:
+    here = enter(request, slug)
+    context = detail(here, pk, tab)
+    if not context:
+        here.vm(pk)  # raises with the sentence for one that is not here
+        raise Http404
+    if tab == "moves":
+        context["moves"] = queries.role_operations(pk)
+    return page(here, "role.html", context)
+
+
+@require_safe
+def role_by_name(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Names change, so they only lead to the address by id."""
+    here = enter(request, slug)
+    found = Vm.objects.filter(cluster=here.cluster, name__iexact=name).values_list("pk", flat=True).first()
+    if found is None:
+        raise Http404(f"There is no virtual machine called “{name[:100]}” in {here.cluster.name}.")
+    return to(here, "role", found)

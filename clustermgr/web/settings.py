@@ -1,0 +1,125 @@
+"""The settings form of a role. Rules and conflicts are decided by the action; this shows them field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from clustermgr.access import require
+from clustermgr.actions.settings import change_settings
+from clustermgr.core.settings_rules import FIELDS, HOST_FIELDS, LABELS
+from clustermgr.core.states import VmState
+from clustermgr.core.words import OFFLINE_ACTIONS
+from clustermgr.errors import ActionRefused
+from clustermgr.models import Vm
+from clustermgr.queries.roles import whole
+from clustermgr.queries.rows import vm_rows
+from clustermgr.web.http import Here, done, enter, ordered, page
+from clustermgr.web.words import PRIORITIES
+
+HINTS = {
+    "memory_mib": "In MB, a multiple of 2, at least 32.",
+    "vcpus": "Virtual processors.",
+    "notes": "Up to 8 kB of text. They go with the virtual machine.",
+    "offline_action": "What happens when the role is moved or taken offline. It does not touch live or quick "
+    "migration, nor an unplanned failover.",
+    "priority": "The order in which roles are started and moved.",
+}
+ACTION_HINTS = {"turn_off": "Like pulling the plug: data loss may occur."}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    here = enter(request, slug)
+    require(here.actor, "change_settings")
+    vm = here.vm(pk)
+    if request.method != "POST":
+        return _form(here, vm)
+    base = {name: request.POST.get(f"base-{name}", "").replace("\r\n", "\n") for name in FIELDS}
+    # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
+    given = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in FIELDS if name in request.POST}
+    changes = {name: value for name, value in given.items() if value != base[name]}
+    version = whole(request.POST.get("version", "")) or 0
+    key = request.POST.get("key", "")[:64] or None
+    try:
+        operation = change_settings(
+            actor=here.actor, vm=vm, version=version, changes=changes, base=base, key=key
+        )
+    except ActionRefused as refusal:
+        return _form(here, vm, refusal, given, base)
+    if operation is None:
+        return done(here, f"Settings of {vm.name} were saved.", "role", vm.pk)
+    return ordered(here, operation, f"The new settings of {vm.name} are being applied.")
+
+
+def _form(
+    here: Here,
+    vm: Vm,
+    refusal: ActionRefused | None = None,
+    given: dict[str, str] | None = None,
+    base: dict[str, str] | None = None,
+) -> HttpResponse:
+    vm.refresh_from_db()
+    stale = refusal is not None and any(found.code == "stale_form" for found in refusal.findings)
+    errors = {found.field: found.sentence for found in refusal.findings if found.field} if refusal else {}
+    role = vm_rows([vm.pk])[0]
+    context: dict[str, Any] = {
+        "vm": vm,
+        "role": role,
+        "fields": [_field(vm, name, given, base, errors, stale) for name in FIELDS],
+        "version": vm.config_version,
+        "stale": stale,
+        "errors": errors,
+        "findings": [found for found in refusal.findings if not found.field] if refusal else (),
+        "operation": refusal.operation if refusal else None,
+        "held": role.operation,
+    }
+    return page(here, "settings.html", context, status=refusal.status if refusal else 200)
+
+
+def _field(
+    vm: Vm,
+    name: str,
+    given: dict[str, str] | None,
+    base: dict[str, str] | None,
+    errors: dict[str, str],
+    stale: bool,
+) -> dict[str, Any]:
+    """One field as the template needs it; on a conflict with all three values."""
+    saved = str(getattr(vm, name))
+    mine = (given or {}).get(name, saved)
+    original = (base or {}).get(name, saved)
+    conflict = stale and original not in (saved, mine) and mine != saved
+    # Somebody else's change of a field that I did not touch is taken over; mine stays in the form.
+    shown = saved if mine == original else mine
+    return {
+        "name": name,
+        "label": LABELS[name],
+        "hint": HINTS[name],
+        "value": shown,
+        "base": saved,
+        "original": original,
+        "conflict": conflict,
+        "merged": stale and mine == original and saved != original,
+        "error": errors.get(name, ""),
+        "choices": _choices(name),
+        "kind": "choice" if _choices(name) else "text" if name == "notes" else "number",
+        "when": _when(vm, name),
+    }
+
+
+def _choices(name: str) -> list[tuple[str, str, str]]:
+    table = {"offline_action": OFFLINE_ACTIONS, "priority": PRIORITIES}.get(name, {})
+    return [(str(key), word, ACTION_HINTS.get(str(key), "")) for key, word in table.items()]
+
+
+def _when(vm: Vm, name: str) -> str:
+    """What the host will say, as far as is known before: off means now."""
+    if name not in HOST_FIELDS or name == "notes" or vm.state in (VmState.OFF, VmState.FAILED):
+        return "Applies now."
+    if vm.state == VmState.SAVED:
+        return "A saved machine is restored as it was; applies at its next cold start."
+    return "Applies now where the host can do it while the machine runs, else at its next start."
+
