@@ -1,4 +1,4 @@
-"""A small cluster on simulated hosts under virtual time: rows and hosts agree at the beginning of each test."""
+"""A small cluster on simulated hosts under virtual time: at first, rows and hosts agree."""
 
 from __future__ import annotations
 
