@@ -68,6 +68,20 @@ def welcome(installation: Installation) -> Welcome:
     return Welcome(ADMINISTRATOR, password, installation.address + path)
 
 
+def greeting(installation: Installation, welcome: Welcome) -> str:
+    """What to open and how to get in; for the terminal alone, since it holds the password."""
+    kept = installation.var / "administrator.txt"
+    rows = {
+        "address": f"{installation.address}/",
+        "administrator": welcome.name,
+        "password": f"{welcome.password}  (kept in {kept})" if welcome.password else "the one you set",
+        "sign in once": welcome.link,
+    }
+    if has_simulated_hosts():
+        rows["host console"] = f"{installation.lab_address}/"
+    return "\n".join(f"  {name:<14} {value}" for name, value in rows.items())
+
+
 def _migrate(say: Say) -> None:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -1,8 +1,9 @@
-"""Whether the web process answers yet."""
+"""Whether a web process answers. As a program: `python -m clustermgr.supervisor.probe PORT`."""
 
 from __future__ import annotations
 
 import http.client
+import sys
 
 
 def status(host: str, port: int) -> int | None:
@@ -16,3 +17,7 @@ def status(host: str, port: int) -> int | None:
         return None
     finally:
         link.close()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if (status("127.0.0.1", int(sys.argv[1])) or 599) < 500 else 1)

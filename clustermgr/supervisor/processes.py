@@ -44,8 +44,8 @@ def watch() -> Process:
 
 def beat() -> Process:
     # The plain scheduler keeps nothing on disk, so a kill leaves nothing to repair.
-    options = ("-S", "celery.beat:Scheduler", "--pidfile", "", "--loglevel", "WARNING")
-    return Process("beat", (*_CELERY, "beat", *options), grace=0.5)
+    options = ("-S", "celery.beat:Scheduler", "--enable-remote-control", "-n", "beat@%h")
+    return Process("beat", (*_CELERY, "beat", *options, "--loglevel", "WARNING"), grace=0.5)
 
 
 def stop_order(names: list[str]) -> list[str]:

@@ -38,18 +38,23 @@ def own_server(var: Path) -> Process:
     folder.mkdir(parents=True, exist_ok=True)
     path = redis_socket(var)
     _private_folder(path.parent)
+    argv = options(socket=str(path), folder=str(folder), permissions="600")
+    return Process("redis", argv, program=program, grace=0.5)
+
+
+def options(*, socket: str, folder: str, permissions: str) -> tuple[str, ...]:
+    """Reached by a socket alone, and what it holds survives a restart."""
     settings = {
         "--port": "0",
-        "--unixsocket": str(path),
-        "--unixsocketperm": "600",
-        "--dir": str(folder),
+        "--unixsocket": socket,
+        "--unixsocketperm": permissions,
+        "--dir": folder,
         "--appendonly": "yes",
         "--save": "",
         "--loglevel": "warning",
         "--daemonize": "no",
     }
-    argv = tuple(word for pair in settings.items() for word in pair)
-    return Process("redis", argv, program=program, grace=0.5)
+    return tuple(word for pair in settings.items() for word in pair)
 
 
 def answers(url: str) -> bool:

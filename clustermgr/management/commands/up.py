@@ -49,7 +49,7 @@ def start(place: Installation) -> None:
         if not keeper.stopping:
             keeper.start(*_processes(place, simulated))
         if _web_answers(place, keeper):
-            _greet(place, log, simulated, clock().monotonic() - began)
+            _greet(place, log, clock().monotonic() - began)
         elif not keeper.stopping:
             log.say("The web process has no page to show; the lines above say why.")
         keeper.run()
@@ -110,17 +110,8 @@ def _processes(place: Installation, simulated: bool) -> list[processes.Process]:
     return [*table, processes.console(place.host, place.lab_port)] if simulated else table
 
 
-def _greet(place: Installation, log: Log, simulated: bool, seconds: float) -> None:
-    welcome = first_start.welcome(place)
+def _greet(place: Installation, log: Log, seconds: float) -> None:
+    text = first_start.greeting(place, first_start.welcome(place))
     first_start.let_go()
     log.say(f"ready after {seconds:.1f} s at {place.address}/")
-    kept = place.var / "administrator.txt"
-    rows = [
-        ("address", f"{place.address}/"),
-        ("administrator", welcome.name),
-        ("password", f"{welcome.password}  (kept in {kept})" if welcome.password else "the one you set"),
-        ("sign in once", welcome.link),
-        *([("host console", f"{place.lab_address}/")] if simulated else []),
-    ]
-    text = "\n".join(f"  {name:<14} {value}" for name, value in rows)
     log.show(f"\n{text}\n\n  Ctrl-C ends everything; the data stays in {place.var}.\n")

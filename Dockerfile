@@ -1,0 +1,25 @@
+# One image for every process of docker-compose.yml; the command says which one it is.
+FROM debian:bookworm-slim
+
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 python3-venv openssh-client \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/clustermgr clustermgr \
+ && install -d -o clustermgr -g clustermgr -m 0700 /var/lib/clustermgr
+
+WORKDIR /opt/clustermgr
+COPY requirements.txt ./
+RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt
+
+COPY manage.py ./
+COPY clustermgr clustermgr
+COPY templates templates
+COPY static static
+
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    CLUSTERMGR_VAR=/var/lib/clustermgr
+USER clustermgr
+VOLUME /var/lib/clustermgr
+EXPOSE 8000 8001
+CMD ["python", "manage.py", "check", "--deploy"]
