@@ -10,12 +10,15 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+NAMES = ("phase", "pass", "percent", "sent", "left", "total", "rate", "dirty_rate", "eta_s")
+
 
 def fields(figures: Mapping[str, Any]) -> dict[str, Any]:
     """`percent` is the bar's number; `percent_text` and all others are texts."""
-    lines = render_to_string("parts/_figures.txt", {"p": figures}).splitlines()
+    known = {name: figures.get(name) for name in NAMES}
+    lines = render_to_string("parts/_figures.txt", {"p": known}).splitlines()
     texts: dict[str, Any] = dict(line.split("=", 1) for line in lines if "=" in line)
-    return {"percent": figures.get("percent"), **texts}
+    return {"percent": known["percent"], **texts}
 
 
 def patches(operations: Iterable[tuple[int, int, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:

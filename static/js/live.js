@@ -8,7 +8,7 @@
 
   const TICK = 100, SILENCE = 6000, HIDDEN_SILENCE = 30000, POLL = 10000;
   const EDITABLE = "input:not([type=checkbox],[type=radio],[type=hidden],[type=submit],[type=button]),textarea,select,[contenteditable=true]";
-  const live = { state: "connecting", cursor: Number(body.dataset.cursor) || 0, applied: 0, swapped: 0, fetched: 0 };
+  const live = { poll, state: "connecting", cursor: Number(body.dataset.cursor) || 0, applied: 0, swapped: 0, fetched: 0 };
   window.clustermgrLive = live;
 
   const kept = new Map();      // subject -> newest figures, to lay over parts that were rendered earlier
@@ -29,7 +29,7 @@
     body.dataset.live = state;
     body.classList.toggle("live-frozen", !["live", "updating", "connecting"].includes(state));
     const asOf = at ? ` Data as of ${clock(at)}.` : "";
-    for (const pill of all("[data-live-pill]")) {
+    for (const pill of all("[data-live-pill],#live-pill")) {
       pill.dataset.state = state;
       (pill.querySelector("[data-live-text]") || pill).textContent = WORDS[state];
       pill.title = state === "reconnecting" ? `Reconnecting.${asOf}` : WORDS[state];
@@ -42,14 +42,9 @@
   }
 
   function bar(role, text, label, act) {
-    let element = document.getElementById("live-bar");
-    if (!role) { if (element) { element.hidden = true; element.textContent = ""; } return; }
-    if (!element) {
-      element = document.createElement("div");
-      element.id = "live-bar";
-      const header = document.querySelector("body > header");
-      if (header) { header.after(element); } else { body.prepend(element); }
-    }
+    const element = document.getElementById("live-bar");
+    if (!element) { return; }
+    if (!role) { element.hidden = true; element.textContent = ""; return; }
     if (element.dataset.said === text && !element.hidden) { return; }
     element.dataset.said = text;
     element.dataset.state = live.state;
@@ -69,15 +64,8 @@
   }
 
   function say(text) {
-    let element = document.getElementById("live-announcer");
-    if (!element) {
-      element = document.createElement("div");
-      element.id = "live-announcer";
-      element.className = "visually-hidden";
-      element.setAttribute("role", "status");
-      body.append(element);
-    }
-    if (text) { element.textContent = text; }
+    const element = document.getElementById("announcer");
+    if (element) { element.textContent = text; }
   }
 
   // -- numbers --------------------------------------------------------------------------------------------
@@ -432,7 +420,6 @@
   window.addEventListener("pagehide", () => { over = true; if (socket) { socket.close(); } });
   window.addEventListener("pageshow", (event) => { if (event.persisted) { location.reload(); } });
 
-  say("");
   times(document);
   setInterval(() => { if (!document.hidden) { times(document); } }, 20000);
   show("connecting");
