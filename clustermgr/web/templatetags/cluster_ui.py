@@ -91,7 +91,7 @@ def memory(mib: float | None) -> str:
 @register.filter
 def size(amount: float | None) -> str:
     """Bytes in binary units: 3328599654 -> "3.1 GB"."""
-    if amount is None:
+    if amount in (None, ""):
         return DASH
     value, units = float(amount), ["B", "KB", "MB", "GB", "TB", "PB"]
     while value >= 1024 and len(units) > 1:
@@ -107,13 +107,13 @@ def rate(amount: float | None) -> str:
 
 @register.filter
 def percent(value: float | None) -> str:
-    return DASH if value is None else f"{value:.0f}%"
+    return DASH if value in (None, "") else f"{value:.0f}%"
 
 
 @register.filter
 def eta(seconds: float | None) -> str:
     """Coarse on purpose: "~20 s", "~3 min", "over 1 h"."""
-    if seconds is None:
+    if seconds in (None, ""):  # the first figures of an operation are still to come
         return DASH
     if seconds < 60:
         step = 1 if seconds < 10 else 5
