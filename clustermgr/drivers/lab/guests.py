@@ -16,8 +16,11 @@ from clustermgr.drivers.lab.tx import Tx
 START, SHUTDOWN = "start", "shutdown"
 
 
-def begin_start(tx: Tx, host: str, uuid: str) -> int:
-    """Start paused from the saved settings; drops a state that the host kept. Raises Refused or Busy."""
+def begin_start(tx: Tx, host: str, uuid: str, *, run: bool = False) -> int:
+    """Start from the saved settings, paused or, with `run`, running; drops a state that the host kept.
+
+    Raises Refused or Busy.
+    """
     copy = tx.copy(host, uuid)
     orphan = tx.orphan(uuid, host) if copy.incoming else None
     if copy.incoming and orphan is None:
@@ -33,7 +36,7 @@ def begin_start(tx: Tx, host: str, uuid: str) -> int:
     if copy.state is DomainState.SAVED and file is not None:
         saves.forget_file(tx, file)
     _put_starting(tx, copy)
-    return tx.begin(START, host, uuid, tx.now + tx.setting("start_s"))
+    return tx.begin(START, host, uuid, tx.now + tx.setting("start_s"), phase=saves.RUN if run else "")
 
 
 def settle_start(tx: Tx, work: Work) -> None:
@@ -53,7 +56,9 @@ def settle_start(tx: Tx, work: Work) -> None:
         tx.end(work, sentence)
     else:
         tx.end(work)
-        tx.set_copy(copy.host, copy.uuid, state=DomainState.PAUSED, reason="started paused")
+        runs = work.phase == saves.RUN
+        state, reason = (DomainState.RUNNING, "") if runs else (DomainState.PAUSED, "started paused")
+        tx.set_copy(copy.host, copy.uuid, state=state, reason=reason)
 
 
 def resume(tx: Tx, host: str, uuid: str) -> None:

@@ -11,6 +11,7 @@ from clustermgr.drivers.lab.rows import MIB, SavedFile, Work
 from clustermgr.drivers.lab.tx import Tx
 
 SAVE, RESTORE = "save", "restore"
+RUN = "run"  # the phase of a start or restore made on the host: it ends running, not paused
 _WAS_RUNNING, _WAS_PAUSED = "was_running", "was_paused"
 _FAILING = "_failing"
 
@@ -46,8 +47,11 @@ def begin_save(tx: Tx, host: str, uuid: str, path: str) -> int:
     return tx.begin(SAVE, host, uuid, tx.now + seconds, phase=phase, path=path)
 
 
-def begin_restore(tx: Tx, host: str, path: str) -> int:
-    """Raises NotFound, Refused, Busy, or Failed when the volume is not reached."""
+def begin_restore(tx: Tx, host: str, path: str, *, run: bool = False) -> int:
+    """Ends paused, or, with `run`, running and the file gone.
+
+    Raises NotFound, Refused, Busy, or Failed when the volume is not reached.
+    """
     volume_of_path(tx, host, path)
     file = tx.file(path)
     if file is None:
@@ -60,7 +64,8 @@ def begin_restore(tx: Tx, host: str, path: str) -> int:
     if copy is not None and copy.has_process:
         raise Refused(f"{describe_state(copy)} already.")
     _place(tx, host, file)
-    return tx.begin(RESTORE, host, file.uuid, tx.now + file.size / MIB / tx.setting("disk_mib_s"), path=path)
+    seconds = file.size / MIB / tx.setting("disk_mib_s")
+    return tx.begin(RESTORE, host, file.uuid, tx.now + seconds, path=path, phase=RUN if run else "")
 
 
 def settle_save(tx: Tx, work: Work) -> None:
@@ -103,8 +108,12 @@ def settle_restore(tx: Tx, work: Work) -> None:
     if sentence:
         fail_restore(tx, work, sentence)
         return
-    tx.set_copy(work.host, work.uuid, state=DomainState.PAUSED, reason="restored paused")
     tx.end(work)
+    if work.phase == RUN and file is not None:
+        forget_file(tx, file)
+        tx.set_copy(work.host, work.uuid, state=DomainState.RUNNING, reason="")
+    else:
+        tx.set_copy(work.host, work.uuid, state=DomainState.PAUSED, reason="restored paused")
 
 
 def fail_restore(tx: Tx, work: Work, sentence: str) -> None:
