@@ -120,7 +120,9 @@ class Child:
         if self._rest and (not block or len(self._rest) > _LONGEST_LINE):
             lines, self._rest = [*lines, self._rest], b""
         for line in lines:
-            self._log.write(self.name, line.decode("utf-8", "replace").rstrip())
+            text = line.decode("utf-8", "replace").rstrip()
+            if text and not any(hidden in text for hidden in self.process.hide):
+                self._log.write(self.name, text)
 
     def _drain(self) -> None:
         """The last words of a process that has ended; whoever else holds its pipe is not waited for."""

@@ -12,7 +12,7 @@ from types import FrameType
 from clustermgr.ports import Clock
 from clustermgr.supervisor.child import Child
 from clustermgr.supervisor.log import Log
-from clustermgr.supervisor.processes import Process, stop_order
+from clustermgr.supervisor.processes import Process, stop_stages
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -50,19 +50,10 @@ class Keeper:
             self._turn(self._until_restart())
 
     def stop(self) -> None:
-        """End all, one after the other, within the sum of their graces."""
+        """End all, stage after stage, within the sum of the stages' graces."""
         self.stopping = True
-        for name in stop_order([name for name, child in self.children.items() if child.alive]):
-            child = self.children[name]
-            child.signal(signal.SIGTERM)
-            deadline = self._clock.monotonic() + child.process.grace
-            while child.alive and self._clock.monotonic() < deadline and not self._hurry:
-                self._turn(0.05)
-            if child.alive:
-                child.signal(signal.SIGKILL)
-                self._log.say(f"{name} did not end by itself and was killed.")
-            while child.alive:
-                self._turn(0.05)
+        for names in stop_stages([name for name, child in self.children.items() if child.alive]):
+            self._stop([self.children[name] for name in names])
 
     def close(self) -> None:
         signal.set_wakeup_fd(self._old_wakeup)
@@ -71,6 +62,19 @@ class Keeper:
         self._selector.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
+
+    def _stop(self, stage: list[Child]) -> None:
+        for child in stage:
+            child.signal(signal.SIGTERM)
+        deadline = self._clock.monotonic() + max(child.process.grace for child in stage)
+        while any(child.alive for child in stage) and self._clock.monotonic() < deadline and not self._hurry:
+            self._turn(0.05)
+        for child in stage:
+            if child.alive:
+                self._log.say(f"{child.name} did not end by itself and is killed.")
+                child.signal(signal.SIGKILL)
+        while any(child.alive for child in stage):
+            self._turn(0.05)
 
     def _listen(self) -> None:
         self._wake_read, self._wake_write = os.pipe()

@@ -16,6 +16,7 @@ class Process:
     argv: tuple[str, ...]
     program: str = ""
     grace: float = 1.0
+    hide: tuple[str, ...] = ()  # lines that hold one of these say nothing here
 
 
 def web(host: str, port: int, *, behind_proxy: bool = False) -> Process:
@@ -27,7 +28,7 @@ def web(host: str, port: int, *, behind_proxy: bool = False) -> Process:
 def console(host: str, port: int) -> Process:
     """The simulated hosts' own console; it knows nothing of the cluster."""
     app = "clustermgr.drivers.lab.console:app"
-    return Process("console", _uvicorn(app, host, port, "--no-proxy-headers"), grace=0.4)
+    return Process("console", _uvicorn(app, host, port, "--no-proxy-headers"), grace=1.0)
 
 
 def worker() -> Process:
@@ -45,13 +46,18 @@ def watch() -> Process:
 def beat() -> Process:
     # The plain scheduler keeps nothing on disk, so a kill leaves nothing to repair.
     options = ("-S", "celery.beat:Scheduler", "--enable-remote-control", "-n", "beat@%h")
-    return Process("beat", (*_CELERY, "beat", *options, "--loglevel", "WARNING"), grace=0.5)
+    return Process("beat", (*_CELERY, "beat", *options, "--loglevel", "WARNING"), grace=1.2)
 
 
-def stop_order(names: list[str]) -> list[str]:
-    """Who sends work ends first, who carries it last."""
-    order = ["beat", "watch", "worker", "web", "console", "redis"]
-    return sorted(names, key=lambda name: order.index(name) if name in order else -1)
+#: Who sends work ends first, who carries it last; those of one line end together.
+STOP_ORDER = (("beat", "watch"), ("worker",), ("web", "console"), ("redis",))
+
+
+def stop_stages(names: list[str]) -> list[list[str]]:
+    known = {name for stage in STOP_ORDER for name in stage}
+    first = [name for name in names if name not in known]
+    stages = [first, *([name for name in stage if name in names] for stage in STOP_ORDER)]
+    return [stage for stage in stages if stage]
 
 
 def _uvicorn(app: str, host: str, port: int, *options: str) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ import redis
 from clustermgr.supervisor.installation import StartRefused, redis_socket
 from clustermgr.supervisor.processes import Process
 
+# What Redis says at each start, whatever the machine; its queue is small and kept by us in rows as well.
+_EVERY_START = ("oO0OoO0OoO0Oo", "Redis version=", "Configuration loaded", "Memory overcommit", "initialized")
+
 
 def find() -> str | None:
     """A server's path: from PATH, else from the wheel that carries one."""
@@ -39,7 +42,7 @@ def own_server(var: Path) -> Process:
     path = redis_socket(var)
     _private_folder(path.parent)
     argv = options(socket=str(path), folder=str(folder), permissions="600")
-    return Process("redis", argv, program=program, grace=0.5)
+    return Process("redis", argv, program=program, grace=0.8, hide=_EVERY_START)
 
 
 def options(*, socket: str, folder: str, permissions: str) -> tuple[str, ...]:
