@@ -6,7 +6,7 @@ A pushed row holds nothing that depends on the viewer; it is rendered once per l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -61,12 +61,13 @@ def render(cluster_id: int, subjects: Sequence[str], progress: Sequence[Progress
     if vms:
         ids["vm"] = list(vms)
     slug = queries.slug_of(cluster_id) if ids else ""
+    figures = {each.operation: each.figures for each in progress}
     html: dict[str, str] = {}
     with translation.override(language):
         patch = _patch(progress, told)
         for kind, wanted in ids.items():
             if kind in FRAGMENTS and len(wanted) <= MOST_ROWS:
-                html.update(_rows(slug, FRAGMENTS[kind], wanted, kind))
+                html.update(_rows(slug, FRAGMENTS[kind], wanted, kind, figures))
     return Shown(html, patch, told)
 
 
@@ -82,12 +83,25 @@ def _patch(
     return patch
 
 
-def _rows(slug: str, fragment: Fragment, ids: Sequence[int], kind: str) -> dict[str, str]:
+def _rows(
+    slug: str, fragment: Fragment, ids: Sequence[int], kind: str, figures: Mapping[int, Mapping[str, Any]]
+) -> dict[str, str]:
     return {
-        f"{kind}:{row.id}": render_to_string(fragment.template, {fragment.name: row}).strip()
+        f"{kind}:{row.id}": render_to_string(
+            fragment.template, {fragment.name: _newest(row, figures)}
+        ).strip()
         for row in fragment.query(ids)
         if row.cluster == slug
     }
+
+
+def _newest(row: Any, figures: Mapping[int, Mapping[str, Any]]) -> Any:
+    """The row with the figures just heard: its own are written only once a second."""
+    if isinstance(row, rows.OperationRow) and row.active and row.id in figures:
+        return replace(row, progress=dict(figures[row.id]))
+    if isinstance(row, rows.VmRow) and row.operation is not None:
+        return replace(row, operation=_newest(row.operation, figures))
+    return row
 
 
 def _ids(subjects: Iterable[str]) -> dict[str, list[int]]:

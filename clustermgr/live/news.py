@@ -5,6 +5,7 @@ Pure: it is told what arrived and what the database says; it neither waits nor a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from clustermgr.notices import Changed, Progress
@@ -25,6 +26,7 @@ class News:
     _ahead: set[int] = field(default_factory=set)
     _seen_in_database: int = 0
     _settled: dict[int, None] = field(default_factory=dict)
+    _shapes: dict[int, tuple[object, ...]] = field(default_factory=dict)
 
     @classmethod
     def since(cls, version: int) -> News:
@@ -44,11 +46,19 @@ class News:
                 self._ahead.discard(self.cursor)
 
     def progress(self, notice: Progress) -> None:
-        if notice.operation not in self._settled:
-            self.figures[notice.operation] = notice
+        """The newest figures; where a row shows other *parts* with them, the row itself is news too."""
+        if notice.operation in self._settled:
+            return
+        self.figures[notice.operation] = notice
+        shape = _shape(notice.figures)
+        if self._shapes.get(notice.operation) != shape:
+            self._shapes[notice.operation] = shape
+            self.subjects[f"operation:{notice.operation}"] = None
 
     def settled(self, operations: list[int]) -> None:
         self._settled.update(dict.fromkeys(operations))
+        for operation in operations:
+            self._shapes.pop(operation, None)
         for operation in list(self._settled)[:-REMEMBERED]:
             del self._settled[operation]
 
@@ -67,3 +77,9 @@ class News:
         self.subjects, self.figures, self.lost = {}, {}, False
         self.told = self.cursor
         return taken
+
+
+def _shape(figures: Mapping[str, object]) -> tuple[object, ...]:
+    """Which parts a row has beyond its figures: a first pass, a size, the warning that it stalls."""
+    known = tuple(bool(figures.get(name)) for name in ("total", "pass"))
+    return (*known, figures.get("percent") is not None, figures.get("converging", True))

@@ -37,8 +37,20 @@ def test_only_the_newest_figures_of_an_operation_are_kept() -> None:
     news = News.since(4)
     for percent in (1.0, 2.0, 3.0):
         news.progress(progress(percent))
-    assert news.take() == ([], [progress(3.0)], False)
+    assert news.take() == (["operation:9"], [progress(3.0)], False)
+    news.progress(progress(4.0))
+    assert news.take() == ([], [progress(4.0)], False)
     assert not news.waiting
+
+
+def test_a_row_is_rendered_again_when_its_move_stops_converging() -> None:
+    news = News.since(4)
+    for converging in (True, True, False, False):
+        news.progress(Progress(1, 9, 7, {"percent": 5.0, "converging": converging}))
+        news.figures.clear()
+        if converging:
+            news.take()
+    assert news.take()[0] == ["operation:9"]
 
 
 def test_subjects_are_named_once_and_the_cursor_follows() -> None:

@@ -69,14 +69,24 @@ def push(page: Page, cluster: Cluster, *heard: Any) -> None:
     [
         {"percent": 62.5, "left": 900 << 20, "sent": 3 << 30, "eta_s": 4.4, "pass": 2},
         {"percent": 31.4, "rate": 0, "eta_s": None},
-        {"percent": 99.9, "left": 0, "eta_s": 0.2, "phase": "switching"},
+        {"percent": 99.9, "left": 0, "eta_s": 0.2},
+        {"percent": 80.0, "converging": False, "dirty_rate": 500 << 20, "eta_s": None},
     ],
 )
 def test_figures_patched_into_rows_read_like_fresh_rows(moving: Operation, later: dict[str, Any]) -> None:
     page = fresh(moving, moving.vm)
     now = {**FIGURES, **later}
-    Operation.objects.filter(pk=moving.pk).update(progress=now, phase=now["phase"])
+    Operation.objects.filter(pk=moving.pk).update(progress=now)
     push(page, moving.cluster, Progress(moving.cluster_id, moving.pk, moving.vm_id, now))
+    assert_same(page, moving, moving.vm)
+
+
+def test_the_first_figures_bring_the_parts_that_show_them(moving: Operation) -> None:
+    Operation.objects.filter(pk=moving.pk).update(progress={})
+    page = fresh(moving, moving.vm)
+    first = Progress(moving.cluster_id, moving.pk, moving.vm_id, FIGURES)
+    push(page, moving.cluster, first)
+    Operation.objects.filter(pk=moving.pk).update(progress=FIGURES)
     assert_same(page, moving, moving.vm)
 
 
