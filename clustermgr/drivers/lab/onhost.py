@@ -26,7 +26,7 @@ class OnHost:
             copy, file = tx.copy(self.node, uuid), saves.managed_file(tx, uuid)
             if copy.state is DomainState.SAVED and file is not None:
                 saves.begin_restore(tx, self.node, file.path, run=True)
-            elif copy.state is DomainState.PAUSED and not copy.incoming:
+            elif copy.state in (DomainState.PAUSED, DomainState.PAUSED_IO) and not copy.incoming:
                 guests.resume(tx, self.node, uuid)
             else:
                 guests.begin_start(tx, self.node, uuid, run=True)
