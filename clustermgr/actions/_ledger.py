@@ -6,9 +6,8 @@ order of version; taken earlier it costs throughput or deadlocks (design.md 7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -108,9 +107,14 @@ def change(cluster_id: int) -> Iterator[Change]:
             Cluster.objects.filter(pk=cluster_id).update(version=F("version") + 1)
             version = Cluster.objects.values_list("version", flat=True).get(pk=cluster_id)
             news = notices.Changed(cluster_id, version, tuple(tx.subjects))
-            transaction.on_commit(partial(notices.publish, [news]), robust=True)
+            _after_commit(notices.publish, [news])
         for task, args, queue in tx.wakes:
-            transaction.on_commit(partial(runner().enqueue, task, *args, queue=queue), robust=True)
+            _after_commit(runner().enqueue, task, *args, queue=queue)
+
+
+def _after_commit(call: Callable[..., Any], *args: Any, **named: Any) -> None:
+    # Not a partial: when Redis is away Django logs the callback's name, and a partial has none.
+    transaction.on_commit(lambda: call(*args, **named), robust=True)
 
 
 def audit(
