@@ -21,15 +21,18 @@ class Sample(Protocol):
     iteration: int
 
 
-def figures(sample: Any, before: Mapping[str, Any], *, phase: str) -> dict[str, Any]:
+def figures(
+    sample: Any, before: Mapping[str, Any], *, phase: str, span: tuple[float, float] = (0.0, 100.0)
+) -> dict[str, Any]:
     """The figures of one operation after `sample`; `before` is what this function returned last, or {}.
 
-    percent = sent / (sent + left) and never falls; eta_s = left / (rate - dirty rate), smoothed over 5 s,
+    percent = sent / (sent + left), laid into `span` when this is one part of a longer work, and never falls; eta_s = left / (rate - dirty rate), smoothed over 5 s,
     None while unknown; `converging` turns False after three samples in which the guest changes memory at
     least as fast as the link carries it.
     """
     whole = sample.bytes_sent + sample.bytes_left
-    percent = 100.0 * sample.bytes_sent / whole if whole else 0.0
+    done = sample.bytes_sent / whole if whole else 0.0
+    percent = span[0] + (span[1] - span[0]) * done
     stalled = 0
     if sample.rate > 0 and sample.dirty_rate >= sample.rate:
         stalled = int(before.get("stalled", 0)) + 1

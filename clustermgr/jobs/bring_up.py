@@ -70,7 +70,10 @@ def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
     busy = sight is not None and (sight.has_process or sight.job is not None)
     if busy or caller == "running":
         work.same_for("coming up")
-        leases.renew(work.operation)
+        if path and sight is not None and sight.job is not None:
+            work.progress(sight.job, Phase.RESTORING)
+        else:
+            leases.renew(work.operation)
         return SAMPLE_S
     if work.same_for("nothing there") < SETTLE_S:
         return SAMPLE_S

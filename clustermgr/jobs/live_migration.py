@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from clustermgr.actions import leases
 from clustermgr.core.migration import Act, Decision, Seen, next_act
-from clustermgr.core.progress import figures
 from clustermgr.core.states import Level, OperationState, Phase, VmState
 from clustermgr.core.words import KINDS, duration
 from clustermgr.drivers.contract import (
@@ -104,7 +103,7 @@ def _follow(work: Work, decision: Decision, sight: DomainSight | None) -> float:
     phase = Phase.SWITCHING if job.switching else Phase.COPYING
     if op.phase != phase and op.phase != Phase.SWITCHING:
         leases.step(op, phase=phase, wait_reason="", vm_state=VmState.MIGRATING)
-    work.progress(figures(job, op.progress, phase=op.phase))
+    work.progress(job, op.phase)
     return SAMPLE_S
 
 

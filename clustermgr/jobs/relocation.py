@@ -32,6 +32,7 @@ def relocation(work: Work) -> float | None:
 def _down(work: Work) -> float | None:
     op, vm = work.operation, work.operation.vm
     how = _how(work)
+    work.span = (0.0, 50.0)
     path = saved_path(op) if how == OfflineAction.SAVE else ""
     if "was_running" not in op.memory:
         was_running = vm.state not in (VmState.OFF, VmState.SAVED, VmState.FAILED)
@@ -80,6 +81,7 @@ def _up(work: Work) -> float | None:
     op = work.operation
     home = bool(op.memory.get("home"))
     node = op.source if home else op.target
+    work.span = (50.0, 100.0)
     try:
         pause = bring_up(work, node, path="" if op.memory.get("cold") else op.memory["path"])
     except Trouble as trouble:

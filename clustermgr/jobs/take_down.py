@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from clustermgr.actions import leases
-from clustermgr.core.progress import figures
 from clustermgr.core.states import OfflineAction, OperationState, Phase, VmState, Wanted
 from clustermgr.drivers.contract import DomainSight, DomainState
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
@@ -56,7 +55,7 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
     if sight.job is not None:
         if cancelling and not sight.job.switching:
             work.call(lambda: work.host(node).abort_job(op.vm.uuid))
-        work.progress(figures(sight.job, op.progress, phase=Phase.SAVING))
+        work.progress(sight.job, Phase.SAVING)
         work.same_for("saving")
         return SAMPLE_S
     if cancelling and (op.step == "begin" or work.same_for("idle") >= SAVE_SETTLES_S):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clustermgr.actions import leases
+from clustermgr.core.progress import figures
 from clustermgr.drivers.contract import (
     DomainSight,
     DriverError,
@@ -18,6 +19,7 @@ from clustermgr.drivers.contract import (
     HandleState,
     HostDriver,
     HostUnreachable,
+    Job,
 )
 from clustermgr.drivers.registry import connect
 from clustermgr.models import Holder, Node, Operation
@@ -49,6 +51,7 @@ class Work:
         self.owner = owner
         self.operation: Operation = leases.owned(operation_id, owner)
         self.handle: Handle | None = None
+        self.span = (0.0, 100.0)  # the part of the whole bar that the present stage fills
         self.ordered = False  # this worker has made the call of the present stage
         self._hosts: dict[int, HostDriver] = {}
         self._look: object = None
@@ -114,13 +117,14 @@ class Work:
         leases.renew(self.operation)
         return act()
 
-    def progress(self, figures: dict[str, Any]) -> None:
-        """Show figures at once; keep them, and the lease, once a second."""
+    def progress(self, job: Job, phase: str) -> None:
+        """Show a job's figures at once; keep them, and the lease, once a second."""
+        shown = figures(job, self.operation.progress, phase=phase, span=self.span)
         now = clock().monotonic()
         keep = now - self._kept_at >= 1.0
         if keep:
             self._kept_at = now
-        leases.show_progress(self.operation, figures, keep=keep)
+        leases.show_progress(self.operation, shown, keep=keep)
 
     def other_copies(self, node: Node) -> list[tuple[Node, bool]]:
         """Possible holders besides `node` that are not ruled out: (holder, it answers and has a process)."""
