@@ -6,6 +6,7 @@ A folder that needs it imports it in its conftest: `from tests.kvm import kvm_la
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ import pytest
 from clustermgr.drivers.contract import Destination
 from clustermgr.kvmlab import lab, network, nodes, preflight
 from clustermgr.kvmlab.guests import COUNTER
-from clustermgr.kvmlab.layout import CSV, LabError, Layout, migration_address, node_name
+from clustermgr.kvmlab.layout import CSV, NODES, LabError, Layout, migration_address, node_name
+from clustermgr.kvmlab.processes import recall
 
 CACHE = Path(__file__).resolve().parents[1] / "var" / "kvm-lab" / "cache"
 _up: list[KvmLab] = []
@@ -63,12 +65,14 @@ class KvmLab:
         return [int(line, 16) for line in text.split("\n")[:-1] if line]
 
     def pids(self, uuid: str) -> list[int]:
-        """The QEMU processes of one VM on the whole machine, whatever their nodes believe."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and f"-uuid\0{uuid}\0".encode() in _command_line(folder):
-                found.append(int(folder.name))
-        return found
+        """The QEMU processes of one VM on all nodes, whatever their daemons believe."""
+        ours = {namespace(first) for n in NODES if (first := recall(self.layout.pid_file(f"n{n}")))}
+        running = (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit())
+        return [
+            pid
+            for pid in running
+            if f"-uuid\0{uuid}\0".encode() in command_line(pid) and namespace(pid) in ours
+        ]
 
     def virsh(self, number: int, *command: str) -> str:
         """A change behind the manager's back."""
@@ -92,11 +96,19 @@ class KvmLab:
         network.set_link(self.layout, number, state)
 
 
-def _command_line(folder: Path) -> bytes:
+def command_line(pid: int) -> bytes:
     try:
-        return (folder / "cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""  # it ended meanwhile
+
+
+def namespace(pid: int) -> str:
+    """Tells the nodes of one lab from those of another."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return ""
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20, pause: float = 0.05) -> bool:

@@ -8,8 +8,7 @@ import xml.etree.ElementTree as ET
 #: The namespace of our own stamp in a VM's metadata (safety.md 7.2); left out of the fingerprint.
 STAMP_NAMESPACE = "urn:clustermgr:stamp:1"
 
-#: Filled in by libvirt: addresses on the guest's buses, aliases, generated labels, live image chains.
-VOLATILE = frozenset({"alias", "seclabel", "backingStore"})
+#: Kinds of addresses on the guest's buses: the host chooses them when the definition says none.
 BUS_ADDRESSES = frozenset({"pci", "drive", "virtio-serial", "usb", "ccid", "ccw", "isa", "virtio-mmio"})
 
 
@@ -41,15 +40,19 @@ def _drop_stamp(root: ET.Element) -> None:
 
 def _drop_volatile(element: ET.Element) -> None:
     for child in list(element):
-        if child.tag in VOLATILE or _is_guest_address(child):
+        if _is_volatile(child):
             element.remove(child)
         elif child.tag != "metadata":
             _drop_volatile(child)
 
 
-def _is_guest_address(element: ET.Element) -> bool:
-    """The host chooses these when the definition says none; a passed-through device's own address stays."""
-    return element.tag == "address" and element.get("type") in BUS_ADDRESSES
+def _is_volatile(element: ET.Element) -> bool:
+    """A passed-through device's own address, a fixed label and an alias that a person chose stay."""
+    if element.tag == "address":
+        return element.get("type") in BUS_ADDRESSES
+    if element.tag == "seclabel":
+        return element.get("type") == "dynamic"
+    return element.tag == "alias" and not element.get("name", "").startswith("ua-")
 
 
 def _strip_layout(element: ET.Element) -> None:
