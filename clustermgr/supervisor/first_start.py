@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections
@@ -34,11 +35,12 @@ class Welcome:
 def prepare(installation: Installation, say: Say) -> None:
     """Bring the tables up to date, and fill an installation that manages nothing yet."""
     try:
+        _require_database()
         _migrate(say)
         _make_cluster(installation, say)
     except OperationalError as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "no answer"
-        raise StartRefused(f"The database of DATABASE_URL cannot be used: {reason}.") from None
+        reason = " ".join(str(error).split()) or "no answer"
+        raise StartRefused(f"The database of DATABASE_URL cannot be used: {reason}") from None
 
 
 def has_simulated_hosts() -> bool:
@@ -68,7 +70,7 @@ def welcome(installation: Installation) -> Welcome:
     return Welcome(ADMINISTRATOR, password, installation.address + path)
 
 
-def greeting(installation: Installation, welcome: Welcome) -> str:
+def greeting(installation: Installation, welcome: Welcome, *, console: str) -> str:
     """What to open and how to get in; for the terminal alone, since it holds the password."""
     kept = installation.var / "administrator.txt"
     rows = {
@@ -77,9 +79,20 @@ def greeting(installation: Installation, welcome: Welcome) -> str:
         "password": f"{welcome.password}  (kept in {kept})" if welcome.password else "the one you set",
         "sign in once": welcome.link,
     }
-    if has_simulated_hosts():
-        rows["host console"] = f"{installation.lab_address}/"
+    if console:
+        rows["host console"] = f"{console}  (the simulated hosts' own)"
     return "\n".join(f"  {name:<14} {value}" for name, value in rows.items())
+
+
+def _require_database() -> None:
+    """One plain attempt: the pool would go on trying for long, and say so each time."""
+    if connection.vendor == "postgresql":
+        import psycopg
+
+        try:
+            psycopg.connect(settings.DATABASE_URL, connect_timeout=3).close()
+        except psycopg.OperationalError as error:
+            raise OperationalError(str(error)) from None
 
 
 def _migrate(say: Say) -> None:

@@ -34,13 +34,13 @@ def console(host: str, port: int) -> Process:
 def worker() -> Process:
     queues = "operations,engine,default"
     options = ("-P", "threads", "-c", "32", "-Q", queues, "-n", "worker@%h", "--prefetch-multiplier", "1")
-    return Process("worker", (*_CELERY, "worker", *options, *_QUIET), grace=1.1)
+    return Process("worker", (*_CELERY, "worker", *options, *_QUIET), grace=2.5)
 
 
 def watch() -> Process:
     """Looks at hosts without end; it must not hold messages that it has no thread for."""
     options = ("-P", "threads", "-c", "4", "-Q", "watch", "-n", "watch@%h", "--prefetch-multiplier", "1")
-    return Process("watch", (*_CELERY, "worker", *options, "--disable-prefetch", *_QUIET), grace=1.1)
+    return Process("watch", (*_CELERY, "worker", *options, "--disable-prefetch", *_QUIET), grace=2.5)
 
 
 def beat() -> Process:
@@ -50,7 +50,7 @@ def beat() -> Process:
 
 
 #: Who sends work ends first, who carries it last; those of one line end together.
-STOP_ORDER = (("beat", "watch"), ("worker",), ("web", "console"), ("redis",))
+STOP_ORDER = (("beat", "watch", "worker"), ("web", "console"), ("redis",))
 
 
 def stop_stages(names: list[str]) -> list[list[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from clustermgr.drivers.lab.console_auth import sign_in_link
 from clustermgr.supervisor import first_start, installation
 from clustermgr.supervisor.installation import StartRefused
 
@@ -25,4 +26,5 @@ class Command(BaseCommand):
         except StartRefused as refusal:
             print(refusal, file=sys.stderr)
             sys.exit(1)
-        self.stdout.write(first_start.greeting(place, first_start.welcome(place)))
+        console = sign_in_link(place.lab_address) if first_start.has_simulated_hosts() else ""
+        self.stdout.write(first_start.greeting(place, first_start.welcome(place), console=console))

