@@ -53,7 +53,7 @@ def _up(work: Work, node: Node, sight: DomainSight | None, path: str) -> float |
 def _order(work: Work, node: Node, path: str) -> float:
     host = work.host(node)
     work.ordered = True
-    work.handle = work.call(
+    work.handle = work.attempt(
         lambda: host.begin_restore(path) if path else host.begin_start(work.operation.vm.uuid)
     )
     return SAMPLE_S
@@ -86,7 +86,7 @@ def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
 def _spent(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
     host = work.host(node)
     if host.has_file(path):
-        work.call(lambda: host.delete_file(path))
+        work.attempt(lambda: host.delete_file(path))
     if host.has_file(path):
         return SAMPLE_S
     leases.step(work.operation, step="resume", vm_values={"saved_file": "", "saved_spent": False})
@@ -97,7 +97,7 @@ def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
     if sight is not None and sight.state == DomainState.RUNNING:
         return None
     if sight is not None and sight.state == DomainState.PAUSED:
-        work.call(lambda: work.host(node).resume(work.operation.vm.uuid))
+        work.attempt(lambda: work.host(node).resume(work.operation.vm.uuid))
         return 0.0
     if sight is not None and sight.has_process:
         return SAMPLE_S

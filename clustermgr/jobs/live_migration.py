@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from clustermgr.actions import leases
 from clustermgr.core.migration import Act, Decision, Seen, next_act
-from clustermgr.core.states import Level, OperationState, Phase, VmState
+from clustermgr.core.placement import obstacles
+from clustermgr.core.states import Level, OperationKind, OperationState, Phase, VmState, Wanted
 from clustermgr.core.words import KINDS, duration
 from clustermgr.drivers.contract import (
     Destination,
@@ -18,9 +19,11 @@ from clustermgr.drivers.contract import (
     MigrationOptions,
     Refused,
 )
+from clustermgr.jobs.take_down import state_of
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Work
-from clustermgr.models import Node
+from clustermgr.models import Node, Vm
 from clustermgr.ports import clock
+from clustermgr.queries.snapshot import cluster_view, vm_view
 
 WAITS = {
     "source_silent": "{source} does not answer; what became of the move is seen when it does",
@@ -81,6 +84,11 @@ def seen(answered: bool, sight: DomainSight | None) -> Seen:
 
 def _call(work: Work, decision: Decision, sight: DomainSight | None) -> float | None:
     op = work.operation
+    view = cluster_view(op.cluster, without=op.pk)
+    found = list(obstacles(vm_view(op.vm), view.nodes[op.target_id], view, OperationKind.LIVE_MIGRATION))
+    if found:  # things have changed while it waited
+        reason = " ".join(problem.sentence for problem in found)
+        return _settle_failed(work, reason, "Choose another node.", "", sight)
     leases.step(op, step="called", phase=Phase.PREPARING, hold=op.target, vm_state=VmState.MIGRATING)
     to = Destination(address=op.target.migration_address or op.target.address, name=op.target.name)
     options = MigrationOptions(
@@ -199,9 +207,10 @@ def _fail_with(work: Work, reason: str, raw: str) -> None:
 
 def _settle_failed(work: Work, reason: str, advice: str, raw: str, sight: DomainSight | None) -> None:
     op = work.operation
-    running = sight is not None and sight.state == DomainState.RUNNING
-    gone = sight is None or not sight.has_process
-    unseen = op.step == "begin" or not work.sight(op.target)[0]
+    answered, copy = work.sight(op.target)
+    # Not touched by us before the call: what the sweep sees then stands.
+    state = None if op.step == "begin" else _state_at_home(op.vm, sight)
+    unheld = (op.target,) if op.step != "begin" and answered and not (copy and copy.has_process) else ()
     leases.settle(
         op,
         OperationState.FAILED,
@@ -210,10 +219,17 @@ def _settle_failed(work: Work, reason: str, advice: str, raw: str, sight: Domain
         raw=raw,
         code="move_failed",
         level=Level.ERROR,
-        vm_state=VmState.RUNNING if running else (VmState.OFF if gone and op.step != "begin" else None),
-        unheld=() if unseen else (op.target,),
+        vm_state=state,
+        vm_reason=reason if state == VmState.FAILED else "",
+        unheld=unheld,
         params={**_names(work), "kind": KINDS[op.kind], "reason": reason},
     )
+
+
+def _state_at_home(vm: Vm, sight: DomainSight | None) -> VmState:
+    state = state_of(sight)
+    # Lost on the way while it should run: failed, so that the engine starts it again.
+    return VmState.FAILED if state == VmState.OFF and vm.wanted == Wanted.RUNNING else state
 
 
 def _freeze(work: Work, decision: Decision, sight: DomainSight | None) -> None:

@@ -63,7 +63,10 @@ def _away(work: Work) -> float | None:
     op = work.operation
     if op.memory["was_running"] and not op.memory["path"]:
         leases.step(op, hold=op.target)
-        _define(work, op.target)
+        try:
+            work.attempt(lambda: _define(work, op.target))
+        except Trouble as trouble:
+            return _home(work, trouble)
     if op.memory["was_running"]:
         leases.step(op, step="up", phase=Phase.STARTING)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from clustermgr.actions import leases
 from clustermgr.core.states import OfflineAction, OperationState, Phase, VmState, Wanted
 from clustermgr.drivers.contract import DomainSight, DomainState
@@ -54,7 +56,8 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
     cancelling = op.state == OperationState.CANCELLING
     if sight.job is not None:
         if cancelling and not sight.job.switching:
-            work.call(lambda: work.host(node).abort_job(op.vm.uuid))
+            with contextlib.suppress(Trouble):  # past the point of no return: it ends by itself
+                work.attempt(lambda: work.host(node).abort_job(op.vm.uuid))
         work.progress(sight.job, Phase.SAVING)
         work.same_for("saving")
         return SAMPLE_S
@@ -63,7 +66,7 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
     if not work.ordered and not cancelling:
         _begin(work, Phase.SAVING, VmState.SAVING)
         work.ordered = True
-        work.handle = work.call(lambda: work.host(node).begin_save(op.vm.uuid, path))
+        work.handle = work.attempt(lambda: work.host(node).begin_save(op.vm.uuid, path))
         return SAMPLE_S
     caller, reason = work.caller()
     if caller != "running" and work.same_for("idle") >= SAVE_SETTLES_S:
@@ -78,10 +81,10 @@ def _stopping(work: Work, node: Node, sight: DomainSight, how: OfflineAction) ->
         work.ordered = True
         host = work.host(node)
         if how == OfflineAction.TURN_OFF:
-            work.call(lambda: host.destroy(op.vm.uuid))
+            work.attempt(lambda: host.destroy(op.vm.uuid))
         else:
             forced = how == OfflineAction.SHUT_DOWN_FORCED
-            work.call(lambda: host.begin_shutdown(op.vm.uuid, forced=forced))
+            work.attempt(lambda: host.begin_shutdown(op.vm.uuid, forced=forced))
     leases.renew(op)
     patience = STOP_PATIENCE_S if how == OfflineAction.TURN_OFF else SHUTDOWN_PATIENCE_S
     if work.same_for("stopping") >= patience:

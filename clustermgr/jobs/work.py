@@ -117,6 +117,15 @@ class Work:
         leases.renew(self.operation)
         return act()
 
+    def attempt(self, act: Callable[[], Any]) -> Any:
+        """Like `call`, for stages that end in Trouble when the host says no. A silent host is no answer."""
+        try:
+            return self.call(act)
+        except HostUnreachable:
+            raise
+        except DriverError as error:
+            raise Trouble(error.sentence, error.raw) from error
+
     def progress(self, job: Job, phase: str) -> None:
         """Show a job's figures at once; keep them, and the lease, once a second."""
         shown = figures(job, self.operation.progress, phase=phase, span=self.span)

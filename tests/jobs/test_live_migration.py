@@ -10,7 +10,7 @@ from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
 from clustermgr.jobs.operations import one_step, reap
 from clustermgr.jobs.work import Work
-from clustermgr.models import Event, Holder, Slot
+from clustermgr.models import Event, Holder, Node, Slot
 from tests.jobs.conftest import Stage
 from tests.jobs.killing import carry, finish
 
@@ -111,3 +111,23 @@ def test_a_waiting_order_says_what_it_waits_for(stage: Stage) -> None:
     assert stage.fresh(second).wait_reason == "n1 is moving web; 1st in line"
     stage.run()
     assert stage.fresh(second).state == OperationState.SUCCEEDED
+
+
+def test_what_changed_while_it_waited_is_checked_again_before_it_begins(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
+    Node.objects.filter(name="n2").update(paused=True)
+    stage.run()
+    done = stage.fresh(order)
+    assert done.state == OperationState.FAILED
+    assert "n2 is paused and takes no roles" in done.outcome
+    assert stage.where("web") == {"n1": DomainState.RUNNING}
+
+
+def test_a_vm_that_crashes_on_the_way_is_failed_and_not_called_off(stage: Stage) -> None:
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    work = carry(stage, order.pk, seconds=2.0)
+    stage.faults.crash(stage.vm("db").uuid)
+    finish(stage, work)
+    assert stage.fresh(order).state == OperationState.FAILED
+    assert stage.vm("db").state == VmState.FAILED
+    assert stage.where("db") == {}
