@@ -24,6 +24,8 @@ class Case:
         self.faults = Faults(self.world)
         self.web = self.world.vm("web", on="n1", **{"memory_mib": 4096, **web})
 
+        self.definition = self.world.copies(self.web)[0].saved
+
     def host(self, name: str) -> LabHost:
         return LabHost(self.world, name)
 
