@@ -1,4 +1,4 @@
-"""What one look at one host found, in the cluster's words. jobs/readings.py makes these from a driver's answers."""
+"""What one look at one host found, in the cluster's words. jobs/readings.py makes these of a driver's answers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any
 
 from clustermgr.core.states import VmState
 
-#: name, memory_mib, vcpus, notes, disks, nics, firmware, autostart: plain values, as they lie in a JSON column.
+#: name, memory_mib, vcpus, notes, disks, nics, firmware, autostart: plain values, as in a JSON column.
 Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One VM on one host. `process`: it can write to its disks; FAILED: it ended by itself, not by an order."""
+    """One VM on one host. `process`: it can write to its disks; FAILED: it ended by itself; `on_purpose`: it is
+    off because somebody stopped it, in the guest or on the host."""
 
     uuid: str
     name: str
     state: VmState
     process: bool
     reason: str = ""
+    on_purpose: bool = False
     incoming: bool = False
     started_at: datetime | None = None
 

@@ -70,7 +70,7 @@ class Picture:
     def __init__(self) -> None:
         self.looks: dict[int, Look] = {}
         self._since: dict[tuple[int, str], datetime] = {}
-        self._absent: dict[tuple[int, str], datetime] = {}
+        self._idle: dict[tuple[int, str], datetime] = {}
         self._where: dict[str, set[int]] = {}
 
     def add(self, look: Look) -> None:
@@ -78,8 +78,8 @@ class Picture:
         for uuid in before.seen.keys() - look.seen.keys() if before else ():
             self._lost(look.node, uuid)
         for uuid, seen in look.seen.items():
-            self._absent.pop((look.node, uuid), None)
             if seen.process and not seen.incoming:
+                self._idle.pop((look.node, uuid), None)
                 self._since.setdefault((look.node, uuid), look.began)
                 self._where.setdefault(uuid, set()).add(look.node)
             else:
@@ -105,10 +105,10 @@ class Picture:
         since = self._since
         return self.looks[one].began >= since[other, uuid] and self.looks[other].began >= since[one, uuid]
 
-    def gone_everywhere(self, uuid: str, owner: int) -> bool:
-        """Missing on its owner, and every other look is newer than that."""
-        missing = self._absent.setdefault((owner, uuid), self.looks[owner].began)
-        return all(look.began >= missing for node, look in self.looks.items() if node != owner)
+    def runs_nowhere(self, uuid: str, owner: int) -> bool:
+        """No running copy on its owner, and every other look is newer than that: it was not moved."""
+        idle = self._idle.setdefault((owner, uuid), self.looks[owner].began)
+        return all(look.began >= idle for node, look in self.looks.items() if node != owner)
 
     def came_after(self, uuid: str, owner: int, other: int) -> bool:
         """Running on `other`, and a look at the owner begun after that shows no running copy there."""
@@ -138,9 +138,10 @@ def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Ju
         if not picture.came_after(vm.uuid, vm.owner, other):
             return None
         return _moved(vm, picture.looks[other].seen[vm.uuid], nodes[other], owner)
-    if here is None:
-        return _missing(vm, owner) if picture.gone_everywhere(vm.uuid, vm.owner) else None
-    return _seen(vm, here, owner)
+    lost = here is None or (vm.state not in STOPPED and here.state != VmState.FAILED)
+    if lost and not picture.runs_nowhere(vm.uuid, vm.owner):
+        return None
+    return _missing(vm, owner) if here is None else _seen(vm, here, owner)
 
 
 def _keep(vm: RoleFacts) -> Judgement:
@@ -172,7 +173,7 @@ def _moved(vm: RoleFacts, there: Seen, node: NodeFacts, owner: NodeFacts) -> Jud
 
 def _missing(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
     reason = f"{owner.name} no longer knows it. The cluster's copy of its configuration is kept."
-    if vm.reason == reason or vm.state == VmState.FAILED:
+    if vm.reason == reason or (vm.state == VmState.FAILED and vm.wanted == Wanted.RUNNING):
         return None
     if vm.wanted == Wanted.RUNNING:
         return _failed(vm, reason)
@@ -237,17 +238,20 @@ def _paused_reason(here: Seen, owner: NodeFacts) -> str:
 def _no_process(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement:
     if vm.state == VmState.FAILED and vm.wanted == Wanted.RUNNING:
         return _keep(vm)  # it failed and was not started since: how its host words that now is no news
-    if here.state == VmState.FAILED:
-        if vm.state in STOPPED or (vm.state == VmState.FAILED):
-            return _keep(vm)  # an old end, from before the order that stopped it
-        return _failed(vm, here.reason or f"It ended by itself on {owner.name}.")
-    if vm.state in NOT_WATCHED and vm.wanted == Wanted.RUNNING and here.state == VmState.OFF:
-        return _failed(vm, f"It was not running when {owner.name} answered again.")
-    state = VmState.SAVED if vm.saved_state else here.state
+    state = VmState.SAVED if vm.saved_state and here.state == VmState.OFF else here.state
     if vm.state in STOPPED:
+        if here.state == VmState.FAILED:
+            return _keep(vm)  # an old end, from before the order that stopped it
         return Judgement(state, vm.reason if state == vm.state else "", vm.owner, vm.wanted, None)
-    if vm.state in NOT_WATCHED or vm.state == VmState.FAILED:
+    if here.state == VmState.FAILED or (vm.wanted == Wanted.RUNNING and not _stopped_on_purpose(here)):
+        return _failed(vm, f"It ended by itself on {owner.name} ({here.reason or 'nobody stopped it'}).")
+    if vm.wanted == Wanted.OFF:
         return Judgement(state, "", vm.owner, vm.wanted, None)
     found = Happening("vm_stopped_outside", Level.WARNING)
     wanted = Wanted.OFF if vm.wanted == Wanted.RUNNING else vm.wanted
-    return Judgement(state, here.reason, vm.owner, wanted, None, (found,))
+    reason = f"Stopped on its host: {here.reason or here.state.value}."
+    return Judgement(state, reason, vm.owner, wanted, None, (found,))
+
+
+def _stopped_on_purpose(here: Seen) -> bool:
+    return here.on_purpose or here.state == VmState.SAVED
