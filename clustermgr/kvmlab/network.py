@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from clustermgr.kvmlab.layout import SUBNET, LabError, Layout, node_address
 from clustermgr.kvmlab.processes import recall, remember, run, spawn, started_at, wait_until
@@ -55,3 +56,18 @@ def plug_in(layout: Layout, number: int, node_pid: int) -> None:
 def set_link(layout: Layout, number: int, state: str) -> None:
     """`up` or `down`: the node's cable, as pulled at the switch."""
     in_namespace(switch_pid(layout), "ip", "link", "set", f"p{number}", state)
+
+
+def cut(layout: Layout, number: int) -> None:
+    """As `set_link` down; nothing when there is no such cable any more."""
+    if recall(layout.pid_file("switch")) is not None:
+        with suppress(LabError):
+            set_link(layout, number, "down")
+
+
+def unplug(layout: Layout, number: int) -> None:
+    """Remove the cable, which the kernel else does at some later moment."""
+    pid = recall(layout.pid_file("switch"))
+    if pid is not None:
+        with suppress(LabError):
+            in_namespace(pid, "ip", "link", "del", f"p{number}")

@@ -56,8 +56,10 @@ def _spawn_node(layout: Layout, number: int, folder: Path) -> int:
 
 def power_off(layout: Layout, number: int) -> None:
     """As if the plug were pulled: the daemon and every guest end at once, the cable goes with them."""
+    network.cut(layout, number)  # first, so that no peer is told: a dead machine sends no farewell
     end(layout.pid_file(f"n{number}"))
     end(layout.pid_file(f"n{number}.outer"))
+    network.unplug(layout, number)
     # A dead machine leaves no socket behind; a dead daemon does (and then refuses).
     for leftover in (layout.node(number) / "run" / "libvirt").glob("*sock*"):
         leftover.unlink(missing_ok=True)
