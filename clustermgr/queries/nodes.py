@@ -9,8 +9,17 @@ from django.db.models import Count
 
 from clustermgr.core.states import VolumeKind
 from clustermgr.models import Cluster, Event, Network, Node, Slot, Volume, VolumeAccess
-from clustermgr.queries.rows import NodeRow, OperationRow, VmRow, node_rows_of, nodes, operation_row, operations
-from clustermgr.queries.rows import vm_rows_of, vms
+from clustermgr.queries.rows import (
+    NodeRow,
+    OperationRow,
+    VmRow,
+    node_rows_of,
+    nodes,
+    operation_row,
+    operations,
+    vm_rows_of,
+    vms,
+)
 
 PAGE = 100
 
@@ -130,7 +139,11 @@ def _cell(volume: Volume, node: str, seen: VolumeAccess | None) -> Cell:
     if seen.active:
         return Cell(node, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
     # A cluster disk is online on its owner alone; that the others wait is as it should be.
-    return Cell(node, None if volume.kind == VolumeKind.DISK else False, "Standby" if volume.kind == VolumeKind.DISK else "Inactive")
+    return Cell(
+        node,
+        None if volume.kind == VolumeKind.DISK else False,
+        "Standby" if volume.kind == VolumeKind.DISK else "Inactive",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,5 +92,7 @@ def migrations(cluster: Cluster) -> Centre:
 
 def task_events(operation: Operation) -> list[Event]:
     return list(
-        Event.objects.filter(operation=operation).select_related("vm", "node", "operation").order_by("at", "id")[:PAGE]
+        Event.objects.filter(operation=operation)
+        .select_related("vm", "node", "operation")
+        .order_by("at", "id")[:PAGE]
     )

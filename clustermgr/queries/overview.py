@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, Sum
-from django.urls import reverse
 
 from clustermgr.core.states import Level, NodeState, OperationState, VmState
 from clustermgr.core.words import KINDS, memory, state_word
@@ -21,13 +20,14 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """One thing to do: how bad, since when, what, and where to go for it."""
+    """One thing to do: how bad, since when, what, and which page helps."""
 
     level: str
     text: str
     detail: str
     since: datetime | None
-    href: str
+    view: str  # the name of a page, and which of its objects
+    ref: int | None
     button: str
 
 
@@ -86,8 +86,10 @@ def clusters() -> list[Any]:
 def overview(cluster: Cluster) -> Overview:
     rows = node_rows_of(nodes().filter(cluster=cluster)[:100])
     counts = dict(Vm.objects.filter(cluster=cluster).order_by().values_list("state").annotate(n=Count("pk")))
-    committed = Vm.objects.filter(cluster=cluster, state__in=_LIVE).aggregate(mib=Sum("memory_mib"))["mib"] or 0
-    found = [*_nodes(cluster, rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
+    committed = (
+        Vm.objects.filter(cluster=cluster, state__in=_LIVE).aggregate(mib=Sum("memory_mib"))["mib"] or 0
+    )
+    found = [*_nodes(rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
     found.sort(key=lambda each: (_RANK[each.level], each.since is None, each.since))
     return Overview(
         nodes=rows,
@@ -131,7 +133,7 @@ def _capacity(rows: list[NodeRow], committed: int) -> Capacity | None:
     return Capacity(committed, total, total - largest.memory_mib, largest.name)
 
 
-def _nodes(cluster: Cluster, rows: list[NodeRow]) -> list[Attention]:
+def _nodes(rows: list[NodeRow]) -> list[Attention]:
     bad = {NodeState.DOWN: Level.ERROR, NodeState.AGENT_DOWN: Level.ERROR, NodeState.ISOLATED: Level.WARNING}
     return [
         Attention(
@@ -139,7 +141,8 @@ def _nodes(cluster: Cluster, rows: list[NodeRow]) -> list[Attention]:
             text=f"{row.name} is {state_word(row.state)}",
             detail=row.state_reason or f"{row.roles} roles are on it.",
             since=row.state_since,
-            href=reverse("node", args=[cluster.slug, row.id]),
+            view="node",
+            ref=row.id,
             button="Open node",
         )
         for row in rows
@@ -160,7 +163,8 @@ def _roles(cluster: Cluster) -> list[Attention]:
             text=f"{row.name} is {state_word(row.state)}",
             detail=row.state_reason,
             since=row.state_since,
-            href=reverse("role", args=[cluster.slug, row.pk]),
+            view="role",
+            ref=row.pk,
             button="Open role",
         )
         for row in found.only("name", "state", "state_since", "state_reason")[:SHOWN]
@@ -172,7 +176,8 @@ def _roles(cluster: Cluster) -> list[Attention]:
             text=f"The configuration of {row.vm.name} differs from its host's",
             detail=_names(row.fields),
             since=row.found_at,
-            href=reverse("refresh", args=[cluster.slug, row.vm_id]),
+            view="refresh",
+            ref=row.vm_id,
             button="Compare",
         )
         for row in drifts.only("vm__name", "fields", "found_at")[:SHOWN]
@@ -181,7 +186,9 @@ def _roles(cluster: Cluster) -> list[Attention]:
 
 
 def _names(fields: list[dict[str, Any]]) -> str:
-    return ", ".join(str(each.get("field", "?")).replace("_mib", "").replace("vcpus", "processors") for each in fields)
+    return ", ".join(
+        str(each.get("field", "?")).replace("_mib", "").replace("vcpus", "processors") for each in fields
+    )
 
 
 def _volumes(cluster: Cluster) -> list[Attention]:
@@ -192,7 +199,8 @@ def _volumes(cluster: Cluster) -> list[Attention]:
             text=f"{row.node.name} does not reach the volume {row.volume.name}",
             detail="Roles on it cannot run there.",
             since=row.observed_at,
-            href=reverse("storage", args=[cluster.slug]),
+            view="storage",
+            ref=None,
             button="Open storage",
         )
         for row in blind.exclude(node__state=NodeState.DOWN).select_related("node", "volume")[:SHOWN]
@@ -217,7 +225,8 @@ def _failed_moves(cluster: Cluster) -> list[Attention]:
             text=f"{KINDS[row.kind]} of {row.vm.name} failed",
             detail=row.outcome,
             since=row.finished_at,
-            href=reverse("task", args=[cluster.slug, row.pk]),
+            view="task",
+            ref=row.pk,
             button="Show task",
         )
         for row in latest.values()

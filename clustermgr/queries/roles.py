@@ -134,7 +134,11 @@ class RoleDetail:
 
 def role_detail(cluster: Cluster, pk: int) -> RoleDetail | None:
     rows = vms().defer(None).defer("definition", "drift__definition").select_related("drift")
-    row = rows.select_related("cluster__watch", "owner", "volume", "drift").filter(cluster=cluster, pk=pk).first()
+    row = (
+        rows.select_related("cluster__watch", "owner", "volume", "drift")
+        .filter(cluster=cluster, pk=pk)
+        .first()
+    )
     if row is None:
         return None
     names = dict(Node.objects.filter(cluster=cluster).values_list("pk", "name"))
@@ -160,4 +164,3 @@ def role_detail(cluster: Cluster, pk: int) -> RoleDetail | None:
 
 def role_operations(vm_id: int, limit: int = 100) -> list[OperationRow]:
     return [operation_row(row) for row in operations().filter(vm_id=vm_id).order_by("-id")[:limit]]
-

@@ -64,9 +64,11 @@ def tree(cluster: Cluster, dock: Dock) -> Tree:
 
 def dock(cluster: Cluster) -> Dock:
     since = clock().now() - RECENT
-    found = operations().filter(
-        Q(state__in=ACTIVE) | Q(finished_at__gte=since), cluster=cluster
-    ).order_by("-id")[:200]
+    found = (
+        operations()
+        .filter(Q(state__in=ACTIVE) | Q(finished_at__gte=since), cluster=cluster)
+        .order_by("-id")[:200]
+    )
     rows = sorted(map(operation_row, found), key=_dock_order)
     states = [row.state for row in rows]
     queued = states.count(OperationState.QUEUED)

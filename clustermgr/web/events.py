@@ -35,7 +35,9 @@ def event_list(request: HttpRequest, slug: str) -> HttpResponse:
         "new": 0,
         "levels": LEVEL_CHOICES,
         "nodes": list(Node.objects.filter(cluster=here.cluster).only("name")),
-        "role": Vm.objects.filter(cluster=here.cluster, pk=wanted.role).only("name").first() if wanted.role else None,
+        "role": Vm.objects.filter(cluster=here.cluster, pk=wanted.role).only("name").first()
+        if wanted.role
+        else None,
     }
     return page(here, "events.html", context)
 

@@ -85,7 +85,13 @@ def is_part(request: HttpRequest) -> bool:
 def page(here: Here, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
     """The page; or one region of it, its panes, or its dialog, from the same template."""
     request = here.request
-    found: dict[str, Any] = {"here": here, "cluster": here.cluster, "actor": here.actor, **(context or {})}
+    found: dict[str, Any] = {
+        "here": here,
+        "cluster": here.cluster,
+        "actor": here.actor,
+        "may": {verb for verb in VERBS if here.actor.may(verb)},
+        **(context or {}),
+    }
     region = request.GET.get("region", "")
     if is_part(request) and region and request.method == "GET":
         return _region(here, template, region, found)
@@ -110,7 +116,6 @@ def _shell(here: Here) -> dict[str, Any]:
         "dock": dock,
         "tree": shell.tree(here.cluster, dock),
         "not_running": health.not_running(here.cluster),
-        "may": [verb for verb in VERBS if here.actor.may(verb)],
     }
 
 

@@ -59,5 +59,3 @@ def cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         context["findings"] = refusal.findings
         return page(here, "dialogs/cancel.html", context, status=refusal.status)
     return ordered(here, found, f"Cancelling “{KINDS[found.kind].lower()}” of {found.vm.name} was requested.")
-
-

@@ -39,7 +39,9 @@ def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _form(here, vm)
     base = {name: request.POST.get(f"base-{name}", "").replace("\r\n", "\n") for name in FIELDS}
     # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
-    given = {name: request.POST.get(name, "").replace("\r\n", "\n") for name in FIELDS if name in request.POST}
+    given = {
+        name: request.POST.get(name, "").replace("\r\n", "\n") for name in FIELDS if name in request.POST
+    }
     changes = {name: value for name, value in given.items() if value != base[name]}
     version = whole(request.POST.get("version", "")) or 0
     key = request.POST.get("key", "")[:64] or None
@@ -122,4 +124,3 @@ def _when(vm: Vm, name: str) -> str:
     if vm.state == VmState.SAVED:
         return "A saved machine is restored as it was; applies at its next cold start."
     return "Applies now where the host can do it while the machine runs, else at its next start."
-

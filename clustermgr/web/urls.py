@@ -18,7 +18,6 @@ from clustermgr.web import (
 )
 
 
-
 class IdConverter(IntConverter):
     """A primary key: never a number that a database column cannot hold."""
 

@@ -168,7 +168,7 @@ def region_url(context: template.Context, region: str) -> str:
 @register.simple_tag(takes_context=True)
 def with_query(context: template.Context, **changes: object) -> str:
     """The page's address with other parameters: `{% with_query sort="-cpu" offset="" %}`."""
-    return address(context, region="", **changes)
+    return address(context, **{"region": "", **changes})
 
 
 def address(context: template.Context, **changes: object) -> str:
