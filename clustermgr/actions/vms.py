@@ -101,6 +101,8 @@ def _source_obstacles(vm: Vm, kind: OperationKind) -> list[Finding]:
         return []
     if vm.state not in (VmState.RUNNING, VmState.OFF, VmState.SAVED, VmState.FAILED):
         return [_wrong_state(vm, kind, "running, off or saved")]
+    if vm.state == VmState.SAVED and not vm.saved_file:
+        return [finding("saved_on_host", vm=vm.name, node=node.name)]
     return []
 
 

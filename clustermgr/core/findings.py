@@ -39,6 +39,7 @@ SENTENCES: dict[str, str] = {
     "held_elsewhere": "{vm} may still have a copy on {node}, which does not answer. It is started only when "
     "that copy is ruled out.",
     "saved_spent": "The saved state of {vm} was restored before and is never restored again.",
+    "saved_on_host": "{vm} was saved by {node} itself; its state lies there. Start it first, then move it.",
     # cancelling
     "not_active": "This task ended before it could be cancelled: {state}.",
     "past_switch": "{vm} is past its switch-over; it can no longer be cancelled. You can move it back.",

@@ -26,9 +26,9 @@ def figures(
 ) -> dict[str, Any]:
     """The figures of one operation after `sample`; `before` is what this function returned last, or {}.
 
-    percent = sent / (sent + left), laid into `span` when this is one part of a longer work, and never falls; eta_s = left / (rate - dirty rate), smoothed over 5 s,
-    None while unknown; `converging` turns False after three samples in which the guest changes memory at
-    least as fast as the link carries it.
+    percent = sent / (sent + left), laid into `span` when this is one part of a longer work; it never falls.
+    eta_s = left / (rate - dirty rate), smoothed over 5 s, None while unknown. `converging` turns False after
+    three samples in which the guest changes memory at least as fast as the link carries it.
     """
     whole = sample.bytes_sent + sample.bytes_left
     done = sample.bytes_sent / whole if whole else 0.0

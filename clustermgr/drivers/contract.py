@@ -278,7 +278,8 @@ class HostDriver(Protocol):
 
     # -- power --
     def begin_start(self, uuid: str) -> Handle:
-        """Start *paused* from the definition (safety.md 3). Ignores and keeps no saved state."""
+        """Start *paused* (safety.md 3): from the definition, or from a state that this host itself keeps
+        (`SAVED`), which is spent by it."""
         ...
 
     def resume(self, uuid: str) -> None: ...
@@ -312,7 +313,8 @@ class HostDriver(Protocol):
         ...
 
     def has_file(self, path: str) -> bool:
-        """Whether a saved state of this path exists on a volume that this host sees."""
+        """Whether a saved state of this path exists. Raises Failed when this host does not reach the volume:
+        False means that it is certainly gone."""
         ...
 
     def delete_file(self, path: str) -> None:

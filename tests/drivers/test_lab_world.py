@@ -267,10 +267,10 @@ def test_a_vm_that_its_host_keeps_saved_is_off_once_the_file_is_deleted() -> Non
     assert (state(case), state(case, "n2")) == (DomainState.OFF, DomainState.PAUSED)
 
 
-def test_a_cold_start_gives_up_a_state_that_the_host_kept() -> None:
+def test_a_start_goes_on_from_a_state_that_the_host_kept_and_spends_it() -> None:
     case = Case(state="saved")
     case.host("n1").begin_start(case.web)
-    case.after(2)
+    case.after(20)
     assert state(case) is DomainState.PAUSED
     assert case.world.saved_file(case.web) == ""
 

@@ -1,4 +1,4 @@
-"""Fifty orders at once over three nodes: never two live migrations at a node, none lost, each with a reason."""
+"""Fifty orders at once over three nodes: never two at a node, none lost, each waits with a reason."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Holder
 from tests.jobs.conftest import Stage
+from tests.jobs.joining import join_new_vms
 from tests.jobs.killing import carry
 
 
@@ -143,3 +144,14 @@ def test_two_administrators_change_the_same_field(stage: Stage) -> None:
         changes={"memory_mib": 3072},
     )
     assert merged is not None
+
+
+def test_a_vm_that_its_host_keeps_saved_goes_on_from_there_and_does_not_move(stage: Stage) -> None:
+    stage.world.vm("kept", on="n1", state="saved")
+    join_new_vms(stage)
+    with pytest.raises(ActionRefused, match="its state lies there"):
+        vms.move(actor=stage.actor, vm=stage.vm("kept"), target=stage.node("n2"))
+    vms.start(actor=stage.actor, vm=stage.vm("kept"))
+    stage.run()
+    assert stage.where("kept") == {"n1": DomainState.RUNNING}
+    assert stage.world.saved_file(stage.vm("kept").uuid) == ""

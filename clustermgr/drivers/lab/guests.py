@@ -17,7 +17,7 @@ START, SHUTDOWN = "start", "shutdown"
 
 
 def begin_start(tx: Tx, host: str, uuid: str, *, run: bool = False) -> int:
-    """Start from the saved settings, paused or, with `run`, running; drops a state that the host kept.
+    """Start from the saved settings, or from a state that the host kept; paused or, with `run`, running.
 
     Raises Refused or Busy.
     """
@@ -31,10 +31,10 @@ def begin_start(tx: Tx, host: str, uuid: str, *, run: bool = False) -> int:
     if orphan is not None:
         # A real host hangs in this call until its stale incoming copy is gone.
         return tx.begin(START, host, uuid, orphan.due, phase="waiting")
-    check_fits(tx, tx.host(host), copy.saved, memory_mib=body["memory_mib"])
     file = saves.managed_file(tx, uuid)
     if copy.state is DomainState.SAVED and file is not None:
-        saves.forget_file(tx, file)
+        return saves.begin_restore(tx, host, file.path, once=True, run=run)
+    check_fits(tx, tx.host(host), copy.saved, memory_mib=body["memory_mib"])
     _put_starting(tx, copy)
     return tx.begin(START, host, uuid, tx.now + tx.setting("start_s"), phase=saves.RUN if run else "")
 

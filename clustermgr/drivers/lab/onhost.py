@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from clustermgr.drivers.contract import DomainState, NotFound, Refused
-from clustermgr.drivers.lab import guests, saves
+from clustermgr.drivers.lab import guests
 from clustermgr.drivers.lab.faults import copy_in_use
 from clustermgr.drivers.lab.reach import require_answer
 from clustermgr.drivers.lab.tx import Tx
@@ -23,10 +23,8 @@ class OnHost:
     def start(self, uuid: str) -> None:
         """Start, or go on from a state that the host kept. Ends running; look for the outcome."""
         with self._at_host() as tx:
-            copy, file = tx.copy(self.node, uuid), saves.managed_file(tx, uuid)
-            if copy.state is DomainState.SAVED and file is not None:
-                saves.begin_restore(tx, self.node, file.path, run=True)
-            elif copy.state in (DomainState.PAUSED, DomainState.PAUSED_IO) and not copy.incoming:
+            copy = tx.copy(self.node, uuid)
+            if copy.state in (DomainState.PAUSED, DomainState.PAUSED_IO) and not copy.incoming:
                 guests.resume(tx, self.node, uuid)
             else:
                 guests.begin_start(tx, self.node, uuid, run=True)

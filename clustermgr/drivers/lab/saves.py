@@ -11,6 +11,7 @@ from clustermgr.drivers.lab.rows import MIB, SavedFile, Work
 from clustermgr.drivers.lab.tx import Tx
 
 SAVE, RESTORE = "save", "restore"
+ONCE = "once"  # a start from a state that the host kept: it ends paused, and the state is spent
 RUN = "run"  # the phase of a start or restore made on the host: it ends running, not paused
 _WAS_RUNNING, _WAS_PAUSED = "was_running", "was_paused"
 _FAILING = "_failing"
@@ -47,8 +48,8 @@ def begin_save(tx: Tx, host: str, uuid: str, path: str) -> int:
     return tx.begin(SAVE, host, uuid, tx.now + seconds, phase=phase, path=path)
 
 
-def begin_restore(tx: Tx, host: str, path: str, *, run: bool = False) -> int:
-    """Ends paused, or, with `run`, running and the file gone.
+def begin_restore(tx: Tx, host: str, path: str, *, run: bool = False, once: bool = False) -> int:
+    """Ends paused, or, with `run`, running; with either `run` or `once` the file is gone then.
 
     Raises NotFound, Refused, Busy, or Failed when the volume is not reached.
     """
@@ -65,7 +66,7 @@ def begin_restore(tx: Tx, host: str, path: str, *, run: bool = False) -> int:
         raise Refused(f"{describe_state(copy)} already.")
     _place(tx, host, file)
     seconds = file.size / MIB / tx.setting("disk_mib_s")
-    return tx.begin(RESTORE, host, file.uuid, tx.now + seconds, path=path, phase=RUN if run else "")
+    return tx.begin(RESTORE, host, file.uuid, tx.now + seconds, path=path, phase=RUN if run else ONCE * once)
 
 
 def settle_save(tx: Tx, work: Work) -> None:
@@ -109,8 +110,9 @@ def settle_restore(tx: Tx, work: Work) -> None:
         fail_restore(tx, work, sentence)
         return
     tx.end(work)
-    if work.phase == RUN and file is not None:
+    if work.phase in (RUN, ONCE) and file is not None:
         forget_file(tx, file)
+    if work.phase == RUN:
         tx.set_copy(work.host, work.uuid, state=DomainState.RUNNING, reason="")
     else:
         tx.set_copy(work.host, work.uuid, state=DomainState.PAUSED, reason="restored paused")

@@ -8,8 +8,8 @@ from clustermgr.drivers.libvirt.definitions import find, look_up
 
 
 def start(handle: libvirt.virConnect, uuid: str) -> None:
-    """Paused, from the definition: FORCE_BOOT sets a managed save aside instead of restoring it."""
-    flags = libvirt.VIR_DOMAIN_START_PAUSED | libvirt.VIR_DOMAIN_START_FORCE_BOOT
+    """Paused, from the definition; a managed save is restored instead, and libvirt deletes it then."""
+    flags = libvirt.VIR_DOMAIN_START_PAUSED
     find(handle, uuid).createWithFlags(flags)
 
 
