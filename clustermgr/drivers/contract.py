@@ -45,9 +45,8 @@ WITH_PROCESS = frozenset(
 
 #: Reasons that a host gives for a VM that is OFF because somebody wanted it so, in the guest or on the host.
 #: Any other reason, or none, is a loss: its host lost power, its process vanished.
-STOPPED_ON_PURPOSE = frozenset(
-    {"shut down", "shut down by the guest", "turned off", "saved", "moved to another host"}
-)
+MOVED_AWAY = "moved to another host"
+STOPPED_ON_PURPOSE = frozenset({"shut down", "shut down by the guest", "turned off", "saved", MOVED_AWAY})
 
 
 class JobKind(StrEnum):
