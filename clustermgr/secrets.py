@@ -1,6 +1,7 @@
 """Sealing text that must not be read from a copy of the database: VM definitions carry graphics passwords.
 
-The key is CLUSTERMGR_SEAL_KEY (or the file that CLUSTERMGR_SEAL_KEY_FILE names), else var/seal.key, made once.
+The key is CLUSTERMGR_SEAL_KEY (or the file that CLUSTERMGR_SEAL_KEY_FILE names), else var/seal.key, made
+once.
 To change it, put the new key on a first line above the old one: the first seals, all of them open.
 """
 

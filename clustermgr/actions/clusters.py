@@ -1,5 +1,6 @@
-"""Creating clusters, adding hosts as nodes, and taking the VMs found there in as roles. Calls no host: what is
-known of one arrives as an Inventory that a job read."""
+"""Creating clusters, adding hosts as nodes, and taking the VMs found there in as roles.
+
+Calls no host: what is known of one arrives as an Inventory that a job read."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from clustermgr.models import Cluster, Holder, Node, Vm, Volume, WatchShard
 from clustermgr.ports import clock
 from clustermgr.secrets import seal
 
-#: What is known of a VM beyond its definition: {"web01": {"priority": "high", "preferred_owners": ["hv-01"]}}.
+#: What is known of VMs beyond their definition: {"web01": {"priority": "high", "preferred_owners": ["hv-01"]}}
 Hints = Mapping[str, Mapping[str, Any]]
 AGREED = ("name", "memory_mib", "vcpus", "notes")  # settings with a column of their own
 

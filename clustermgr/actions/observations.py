@@ -18,10 +18,14 @@ from clustermgr.core import health
 from clustermgr.core.health import SILENT_STATES, Word
 from clustermgr.core.readings import Config, Facts, Inventory, Load, Look, Reading, VolumesSeen
 from clustermgr.core.sightings import Judgement, NodeFacts, Picture, RoleFacts, judge
-from clustermgr.core.states import NodeState
+from clustermgr.core.states import NodeState, VmState
 from clustermgr.models import Node, Vm
 from clustermgr.ports import clock
 from clustermgr.queries.watch import Watched, version_of, watched
+
+
+#: A node that answers again is Up by then even if one of its VMs still cannot be told.
+COMPARED_WITHIN_S = 15.0
 
 
 class ClusterGone(Exception):
@@ -162,11 +166,20 @@ class Observer:
                     sweep.judged.append((role, judged))
 
     def _rise(self, sweep: Sweep) -> None:
-        # Joining ends when the node's VMs were compared: the look is in the picture, and judged above.
+        # Joining ends when the node's VMs were compared: its look is in the picture, and judged above.
         taken_in = {inventory.facts.node for inventory in sweep.inventories}
+        judged = {facts.id for facts, _ in sweep.judged}
         for node in self.view.nodes.values():
-            compared = node.pk in self.picture.looks and (node.host_uuid or node.pk in taken_in)
-            if node.state == NodeState.JOINING and compared and self.words.get(node.pk) == Word.ANSWERS:
+            if node.state != NodeState.JOINING or self.words.get(node.pk) != Word.ANSWERS:
+                continue
+            known = node.pk in self.picture.looks and (node.host_uuid or node.pk in taken_in)
+            open_ = [
+                role
+                for role in self.view.by_owner.get(node.pk, ())
+                if role.state == VmState.UNMONITORED and not role.busy and role.id not in judged
+            ]
+            patient = (clock().now() - node.state_since).total_seconds() < COMPARED_WITHIN_S
+            if known and not (open_ and patient):
                 sweep.up.append(node)
 
     def _write(self, sweep: Sweep) -> None:

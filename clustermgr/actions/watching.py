@@ -1,4 +1,4 @@
-"""The lease under which one watch task looks at a cluster: taken, renewed and freed by conditional updates."""
+"""The lease under which one watch task looks at a cluster: taken, renewed, freed by conditional updates."""
 
 from __future__ import annotations
 

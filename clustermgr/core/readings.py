@@ -1,4 +1,4 @@
-"""What one look at one host found, in the cluster's words. jobs/readings.py makes these of a driver's answers."""
+"""What one look at one host found, in the cluster's words. jobs/readings.py makes them of drivers' answers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One VM on one host. `process`: it can write to its disks; FAILED: it ended by itself; `on_purpose`: it is
-    off because somebody stopped it, in the guest or on the host."""
+    """One VM on one host. `process`: it can write to its disks; FAILED: it ended by itself; `on_purpose`: it
+    is off because somebody stopped it, in the guest or on the host."""
 
     uuid: str
     name: str
@@ -24,6 +24,7 @@ class Seen:
     process: bool
     reason: str = ""
     on_purpose: bool = False
+    moved_away: bool = False
     incoming: bool = False
     started_at: datetime | None = None
 

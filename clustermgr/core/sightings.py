@@ -138,10 +138,17 @@ def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Ju
         if not picture.came_after(vm.uuid, vm.owner, other):
             return None
         return _moved(vm, picture.looks[other].seen[vm.uuid], nodes[other], owner)
-    lost = here is None or (vm.state not in STOPPED and here.state != VmState.FAILED)
-    if lost and not picture.runs_nowhere(vm.uuid, vm.owner):
+    if _may_have_moved(vm, here) and not picture.runs_nowhere(vm.uuid, vm.owner):
         return None
     return _missing(vm, owner) if here is None else _seen(vm, here, owner)
+
+
+def _may_have_moved(vm: RoleFacts, here: Seen | None) -> bool:
+    """Whether its end here may be the end of a move that nobody told us: then look everywhere first."""
+    if here is None or here.moved_away:
+        return True
+    wanted = vm.wanted == Wanted.RUNNING and vm.state not in STOPPED
+    return wanted and here.state != VmState.FAILED and not here.on_purpose
 
 
 def _keep(vm: RoleFacts) -> Judgement:

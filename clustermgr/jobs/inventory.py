@@ -1,4 +1,4 @@
-"""Reading a whole host and taking it into the cluster: when it is added, and when its VMs are looked for anew."""
+"""Reading a whole host and taking it into the cluster: when it is added, and when VMs are looked for anew."""
 
 from __future__ import annotations
 

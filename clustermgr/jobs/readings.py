@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from clustermgr.core import readings as r
 from clustermgr.core.states import VmState
 from clustermgr.drivers.contract import (
+    MOVED_AWAY,
     STOPPED_ON_PURPOSE,
     ConfigReading,
     DomainSight,
@@ -47,6 +48,7 @@ def seen(sight: DomainSight) -> r.Seen:
         process=sight.has_process,
         reason=sight.reason,
         on_purpose=sight.reason in STOPPED_ON_PURPOSE,
+        moved_away=sight.reason == MOVED_AWAY,
         incoming=sight.incoming,
         started_at=datetime.fromtimestamp(started, UTC) if started is not None else None,
     )
