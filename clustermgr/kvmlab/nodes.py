@@ -101,6 +101,7 @@ listen_addr = "{address}"
 auth_tcp = "none"
 auth_unix_rw = "none"
 unix_sock_rw_perms = "{"0770" if group else "0700"}"
+unix_sock_ro_perms = "{"0770" if group else "0700"}"
 {f'unix_sock_group = "{group}"' if group else ""}
 host_uuid = "{host_uuid(number)}"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
