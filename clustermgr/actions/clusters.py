@@ -21,7 +21,7 @@ from clustermgr.models import Cluster, Holder, Node, Vm, Volume, WatchShard
 from clustermgr.ports import clock
 from clustermgr.secrets import seal
 
-#: What is known of VMs beyond their definition: {"web01": {"priority": "high", "preferred_owners": ["hv-01"]}}
+#: What is known of VMs beyond their definitions: {"web01": {"priority": "high", "possible_owners": ["n1"]}}
 Hints = Mapping[str, Mapping[str, Any]]
 AGREED = ("name", "memory_mib", "vcpus", "notes")  # settings with a column of their own
 

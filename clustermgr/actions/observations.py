@@ -23,7 +23,6 @@ from clustermgr.models import Node, Vm
 from clustermgr.ports import clock
 from clustermgr.queries.watch import Watched, version_of, watched
 
-
 #: A node that answers again is Up by then even if one of its VMs still cannot be told.
 COMPARED_WITHIN_S = 15.0
 

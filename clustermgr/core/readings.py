@@ -1,4 +1,4 @@
-"""What one look at one host found, in the cluster's words. jobs/readings.py makes them of drivers' answers."""
+"""What one look at one host found, in the cluster's words. jobs/readings.py makes them of its answers."""
 
 from __future__ import annotations
 
