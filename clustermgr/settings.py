@@ -246,9 +246,6 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "axes": {"level": "WARNING"},
-        # One line for every message would bury what matters; operations have events.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         # Two lines for each of many small tasks; one that fails is still told.
         "celery.worker.strategy": {"level": "WARNING"},
