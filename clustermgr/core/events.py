@@ -54,8 +54,8 @@ SENTENCES: dict[str, str] = {
     "cluster_created": "The cluster {cluster} was created.",
     "node_added": "{node} was added to the cluster.",
     "vm_added": "{vm} was made highly available on {node}.",
-    "vm_not_added": "A virtual machine called “{name}” on {node} was not added: the cluster has a role of that "
-    "name. Rename it on its host first.",
+    "vm_not_added": "A virtual machine called “{name}” on {node} was not added: the cluster has a role of "
+    "that name. Rename it on its host first.",
 }
 
 
