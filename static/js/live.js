@@ -6,7 +6,7 @@
   const cluster = body.dataset.cluster;
   if (!cluster) { return; }
 
-  const TICK = 100, SILENCE = 6000, HIDDEN_SILENCE = 30000, POLL = 10000;
+  const TICK = 100, SILENCE = 6000, HIDDEN_SILENCE = 30000, POLL = 10000, PACE = 1000;
   const EDITABLE = "input:not([type=checkbox],[type=radio],[type=hidden],[type=submit],[type=button]),textarea,select,[contenteditable=true]";
   const live = { poll, state: "connecting", cursor: Number(body.dataset.cursor) || 0, applied: 0, swapped: 0, fetched: 0 };
   window.clustermgrLive = live;
@@ -14,7 +14,7 @@
   const kept = new Map();      // subject -> newest figures, to lay over parts that were rendered earlier
   const fetching = new Map();  // region id -> true when it must be fetched once more
   const wanted = new Set();    // ids of stale regions
-  let socket = null, tries = 0, retry = 0, poller = 0, watchdog = 0, flush = 0, frame = 0;
+  let socket = null, tries = 0, retry = 0, poller = 0, watchdog = 0, flush = 0, fetchedAt = 0, frame = 0;
   let inbox = [], at = null, assets = null, outdated = false, over = false;
 
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -196,14 +196,15 @@
     const state = keep(old);
     carry(old, fresh);
     old.replaceWith(fresh);
-    settle(fresh);
+    if (window.htmx) { window.htmx.process(fresh); }
+    fresh.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: fresh } }));
     restore(fresh, state);
     live.swapped += 1;
     return fresh;
   }
 
+  /* Whoever swapped it in: newer figures go over it, and times get the zone of this browser. */
   function settle(root) {
-    if (window.htmx && root !== document) { window.htmx.process(root); }
     for (const [key, figures] of kept) { lay(key, figures, root); }
     times(root);
   }
@@ -235,11 +236,17 @@
       if (!keys.some((key) => matches(region, key) && !covered(key))) { continue; }
       if (fetching.has(region.id)) { fetching.set(region.id, true); } else { wanted.add(region.id); }
     }
-    if (wanted.size && !flush) { flush = setTimeout(fetchAll, TICK); }
+    hurry();
+  }
+
+  /* At once after a quiet second, else once a second: a busy cluster must not keep the page fetching. */
+  function hurry() {
+    if (wanted.size && !flush) { flush = setTimeout(fetchAll, Math.max(TICK, fetchedAt + PACE - Date.now())); }
   }
 
   async function fetchAll() {
     flush = 0;
+    fetchedAt = Date.now();
     const ids = [...wanted];
     wanted.clear();
     const slow = setTimeout(() => { if (live.state === "live") { show("updating"); } }, 300);
@@ -262,7 +269,7 @@
     } finally {
       const again = fetching.get(id);
       fetching.delete(id);
-      if (again) { wanted.add(id); if (!flush) { flush = setTimeout(fetchAll, 1000); } }
+      if (again) { wanted.add(id); hurry(); }
     }
   }
 
