@@ -141,26 +141,8 @@ def settle(
     the VM's state and owner, holders seen without a copy, slots, the event. Raises LeaseLost."""
     with change(operation.cluster_id) as tx:
         renew(operation)
-        ended = {
-            "phase": Phase.DONE,
-            "finished_at": tx.now,
-            "outcome": outcome[:500],
-            "advice": advice[:300],
-            "raw_reason": raw,
-            "wait_reason": "",
-            "lease_owner": "",
-            "lease_expires": None,
-        }
-        owner = operation.lease_owner
-        if (
-            operation.state == OperationState.CANCELLING
-            or Operation.objects.filter(pk=operation.pk, state=OperationState.CANCELLING).exists()
-        ):
-            operation.state = OperationState.CANCELLING
-        if not tx.advance(operation, to=state, **ended):
-            raise LeaseLost(owner)
+        _end(tx, operation, state, outcome=outcome[:500], advice=advice[:300], raw_reason=raw)
         Holder.objects.filter(vm=operation.vm, node__in=unheld).delete()
-        Slot.objects.filter(operation=operation).delete()
         _end_vm(tx, operation.vm, vm_state, vm_reason, vm_values or {})
         if code:
             tx.event(
@@ -174,6 +156,25 @@ def settle(
             )
         tx.touch(operation, operation.vm, operation.source, operation.target)
         tx.enqueue(ADMIT, operation.cluster_id)
+
+
+def _end(tx: Change, operation: Operation, state: OperationState, **values: Any) -> None:
+    """Close the row and free its slots. A cancel that came too late is no obstacle."""
+    current = Operation.objects.filter(pk=operation.pk).values_list("state", flat=True).get()
+    operation.state = OperationState(current)
+    ended = tx.advance(
+        operation,
+        to=state,
+        phase=Phase.DONE,
+        finished_at=tx.now,
+        wait_reason="",
+        lease_owner="",
+        lease_expires=None,
+        **values,
+    )
+    if not ended:
+        raise LeaseLost
+    Slot.objects.filter(operation=operation).delete()
 
 
 def _end_vm(tx: Change, vm: Vm, state: str | None, reason: str, values: dict[str, Any]) -> None:
