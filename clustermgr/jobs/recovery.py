@@ -86,9 +86,9 @@ def _cleared(work: Work, node: Node) -> bool:
 
 def _settle(work: Work, node: Node) -> float | None:
     op, vm = work.operation, work.operation.vm
-    if node.pk == vm.owner_id:
-        code, unheld = "vm_restarted", ()
-    else:
+    code = "vm_restarted"
+    unheld: tuple[Node, ...] = ()
+    if node.pk != vm.owner_id:
         code, unheld = "vm_failed_over", (vm.owner,)
         try:
             work.call(lambda: work.host(vm.owner).undefine(vm.uuid))

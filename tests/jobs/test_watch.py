@@ -1,0 +1,191 @@
+"""The watch on simulated hosts under virtual time: no thread, no waiting."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from clustermgr.actions import watching
+from clustermgr.core.states import NodeState, VmState, Wanted
+from clustermgr.drivers.contract import HostUnreachable
+from clustermgr.drivers.lab.onhost import OnHost
+from clustermgr.jobs import eyes
+from clustermgr.jobs.watch import keep
+from clustermgr.jobs.watcher import LeaseLost, Watcher
+from clustermgr.models import Drift, Event, Node, Vm, WatchShard
+from tests.jobs.conftest import Stage
+
+
+class Watch:
+    """A watcher whose eyes are looked through in turn, once in a virtual second."""
+
+    def __init__(self, stage: Stage, owner: str = "me") -> None:
+        self.stage = stage
+        self.watcher = Watcher(stage.cluster.pk, owner, threads=False)
+        assert watching.take(stage.cluster.pk, owner)
+        self.watcher.tick()
+
+    def seconds(self, count: int) -> None:
+        for _ in range(count):
+            for eye in list(self.watcher.eyes.values()):
+                for reading in eye.look():
+                    self.watcher.inbox.put(reading)
+            self.watcher.tick()
+            self.stage.clock.advance(1)
+
+
+@pytest.fixture
+def watch(stage: Stage) -> Watch:
+    return Watch(stage)
+
+
+def node_state(stage: Stage, name: str) -> str:
+    return stage.node(name).state
+
+
+def test_ten_seconds_of_silence_are_a_loss_and_the_return_is_seen(stage: Stage, watch: Watch) -> None:
+    watch.seconds(3)
+    stage.faults.power_off("n1")
+    watch.seconds(9)
+    assert node_state(stage, "n1") == NodeState.UP
+    watch.seconds(3)
+    assert node_state(stage, "n1") == NodeState.DOWN
+    assert stage.vm("web").state == VmState.UNMONITORED
+    assert (node_state(stage, "n2"), stage.vm("app").state) == (NodeState.UP, VmState.RUNNING)
+    stage.faults.power_on("n1")
+    watch.seconds(90)
+    assert node_state(stage, "n1") == NodeState.UP
+    assert (stage.vm("web").state, stage.vm("web").wanted) == (VmState.FAILED, Wanted.RUNNING)
+    assert stage.vm("idle").state == VmState.OFF
+
+
+def test_a_cut_management_path_loses_no_vm(stage: Stage, watch: Watch) -> None:
+    stage.faults.cut("n1")
+    watch.seconds(13)
+    assert stage.vm("web").state == VmState.UNMONITORED
+    stage.faults.mend("n1")
+    watch.seconds(13)
+    assert (node_state(stage, "n1"), stage.vm("web").state) == (NodeState.UP, VmState.RUNNING)
+    assert not Event.objects.filter(code="vm_failed").exists()
+
+
+def test_a_daemon_that_is_away_is_told_apart(stage: Stage, watch: Watch) -> None:
+    stage.faults.agent_off("n2")
+    watch.seconds(13)
+    assert node_state(stage, "n2") == NodeState.AGENT_DOWN
+    stage.faults.agent_on("n2")
+    watch.seconds(13)
+    assert (node_state(stage, "n2"), stage.vm("app").state) == (NodeState.UP, VmState.RUNNING)
+
+
+def test_a_crash_is_seen_within_a_look_and_wakes_the_engine(stage: Stage, watch: Watch) -> None:
+    watch.seconds(2)
+    stage.faults.crash(stage.vm("web").uuid)
+    watch.seconds(7)
+    assert stage.vm("web").state == VmState.FAILED
+    assert "clustermgr.jobs.engine.decide" in stage.runner.names
+
+
+def test_stops_and_starts_on_the_host_are_followed(stage: Stage, watch: Watch) -> None:
+    watch.seconds(2)
+    host = OnHost(stage.world, "n1")
+    host.turn_off(stage.vm("web").uuid)
+    host.start(stage.vm("idle").uuid)
+    watch.seconds(20)
+    assert (stage.vm("web").state, stage.vm("web").wanted) == (VmState.OFF, Wanted.OFF)
+    assert (stage.vm("idle").state, stage.vm("idle").wanted) == (VmState.RUNNING, Wanted.RUNNING)
+
+
+def test_memory_changed_on_the_host_shows_as_drift_within_a_sweep(stage: Stage, watch: Watch) -> None:
+    watch.seconds(2)
+    OnHost(stage.world, "n1").edit(stage.vm("web").uuid, {"memory_mib": 3072})
+    watch.seconds(60)
+    drift = Drift.objects.get()
+    assert (drift.vm.name, drift.fields[0]["host"]) == ("web", 3072)
+
+
+def test_a_quiet_cluster_is_heard_every_second_and_its_version_stays(stage: Stage, watch: Watch) -> None:
+    watch.seconds(15)
+    stage.cluster.refresh_from_db()
+    version = stage.cluster.version
+    watch.seconds(60)
+    stage.cluster.refresh_from_db()
+    assert stage.cluster.version == version
+    assert WatchShard.objects.get().heard_at == stage.clock.now() - (stage.clock.now() - watch_time(stage))
+    assert (stage.clock.now() - Node.objects.earliest("observed_at").observed_at).total_seconds() <= 6
+
+
+def watch_time(stage: Stage) -> object:
+    heard = WatchShard.objects.get().heard_at
+    assert heard is not None
+    assert (stage.clock.now() - heard).total_seconds() <= 1
+    return heard
+
+
+def test_a_node_never_read_is_taken_in_when_it_first_answers(stage: Stage) -> None:
+    Vm.objects.filter(name="app").delete()
+    Node.objects.filter(name="n2").update(host_uuid="", state=NodeState.JOINING)
+    Watch(stage).seconds(3)
+    assert node_state(stage, "n2") == NodeState.UP
+    assert stage.vm("app").state == VmState.RUNNING
+
+
+def test_another_host_at_a_nodes_address_is_no_answer(stage: Stage) -> None:
+    Node.objects.filter(name="n3").update(host_uuid="11111111-1111-1111-1111-111111111111")
+    Watch(stage).seconds(14)
+    assert node_state(stage, "n3") == NodeState.DOWN
+
+
+def test_a_lease_has_one_owner_and_is_taken_over_when_it_expires(stage: Stage, watch: Watch) -> None:
+    assert not watching.take(stage.cluster.pk, "other")
+    stage.clock.advance(watching.LEASE_S)
+    second = Watch(stage, "other")
+    with pytest.raises(LeaseLost):
+        watch.seconds(2)
+    second.watcher.close()
+    assert watching.take(stage.cluster.pk, "third")
+
+
+def test_a_duplicate_returns_at_once(stage: Stage, watch: Watch) -> None:
+    duplicate = Watcher(stage.cluster.pk, "other")
+    duplicate.run(threading.Event())
+    assert duplicate.eyes == {}
+
+
+def test_a_shard_without_a_watcher_is_sent_once_in_a_lease_time(stage: Stage) -> None:
+    for _ in range(4):
+        keep()
+        stage.clock.advance(2)
+    assert stage.runner.names == ["clustermgr.jobs.watch.watch"] * 2
+
+
+def test_a_slow_node_delays_no_verdict_on_another(stage: Stage, watch: Watch) -> None:
+    watch.seconds(1)
+    eye = watch.watcher.eyes[stage.node("n1").pk]
+
+    def hangs() -> str:
+        raise HostUnreachable("n1 does not answer within 4 s.")
+
+    eye._connect = hangs  # type: ignore[method-assign,assignment]
+    eye._close()
+    watch.seconds(13)
+    assert [node_state(stage, name) for name in ("n1", "n2", "n3")] == ["down", "up", "up"]
+
+
+def test_a_fault_in_a_driver_costs_looks_not_the_watch(
+    stage: Stage, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = eyes.readings.look
+    broken = stage.node("n1").pk
+
+    def look(node: int, host: object) -> object:
+        if node == broken:
+            raise KeyError("a driver's fault")
+        return replace(real(node, host))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(eyes.readings, "look", look)
+    watch.seconds(8)
+    assert node_state(stage, "n2") == NodeState.UP
+    assert stage.vm("app").state == VmState.RUNNING
