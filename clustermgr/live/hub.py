@@ -17,7 +17,7 @@ from clustermgr.live.announce import Announcer, Told
 from clustermgr.live.feed import Feed
 from clustermgr.live.frame import EVERYTHING, Frame
 from clustermgr.live.mailbox import Mailbox
-from clustermgr.live.news import News
+from clustermgr.live.news import News, Taken
 from clustermgr.live.thread import in_own_thread
 from clustermgr.notices import Changed, Progress
 from clustermgr.ports import clock
@@ -110,24 +110,28 @@ class Hub:
                 await self._flush(cluster, room)
 
     async def _flush(self, cluster: int, room: Room) -> None:
-        subjects, progress, lost = room.news.take()
+        new = room.news.take()
         cursor = room.news.told
         for language in room.languages:
-            try:
-                shown = await self._ask(fragments.render, cluster, subjects, progress, language)
-            except Exception:  # a broken row must not silence the rest: the pages fetch for themselves
-                log.exception("rows of cluster %s could not be rendered", cluster)
-                shown = fragments.Shown()
-            self._note(room, shown, progress)
+            shown = await self._render(cluster, new, language)
+            self._note(room, shown, new.progress)
             frame = Frame(
                 cur=cursor,
                 at=now_text(),
                 patch=shown.patch,
                 html=shown.html,
-                stale=(EVERYTHING,) if lost else tuple(dict.fromkeys((*subjects, *shown.html))),
+                stale=(EVERYTHING,) if new.lost else _stale(new, shown),
                 say=room.announcer.due(clock().monotonic()),
             )
             self._send(room, frame, language)
+
+    async def _render(self, cluster: int, new: Taken, language: str) -> fragments.Shown:
+        subjects = [*new.subjects, *new.samples]
+        try:
+            return await self._ask(fragments.render, cluster, subjects, new.progress, language)
+        except Exception:  # a broken row must not silence the rest: the pages fetch for themselves
+            log.exception("rows of cluster %s could not be rendered", cluster)
+            return fragments.Shown()
 
     def _note(self, room: Room, shown: fragments.Shown, progress: list[Progress]) -> None:
         room.news.settled([told.id for told in shown.settled])
@@ -156,6 +160,13 @@ class Hub:
         while True:
             await passed(COMPARE_S)
             await _survive(self.compare)
+
+
+def _stale(new: Taken, shown: fragments.Shown) -> tuple[str, ...]:
+    """Keys of what changed. A sample's ends in "~": it makes stale what shows that one subject, not lists."""
+    samples = [f"{subject}~" for subject in new.samples]
+    drawn = [key for key in shown.html if key not in new.samples]
+    return tuple(dict.fromkeys((*new.subjects, *drawn, *samples)))
 
 
 async def passed(seconds: float) -> None:

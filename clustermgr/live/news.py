@@ -14,6 +14,16 @@ from clustermgr.notices import Changed, Progress
 REMEMBERED = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one frame tells. `lost`: everything must be fetched again."""
+
+    subjects: list[str]
+    samples: list[str]
+    progress: list[Progress]
+    lost: bool
+
+
 @dataclass(slots=True)
 class News:
     """`cursor`: every version up to here was heard of. `told`: what the browsers know."""
@@ -21,6 +31,7 @@ class News:
     cursor: int
     told: int
     subjects: dict[str, None] = field(default_factory=dict)
+    samples: dict[str, None] = field(default_factory=dict)
     figures: dict[int, Progress] = field(default_factory=dict)
     lost: bool = False
     _ahead: set[int] = field(default_factory=set)
@@ -34,12 +45,15 @@ class News:
 
     @property
     def waiting(self) -> bool:
-        return bool(self.subjects or self.figures or self.lost or self.cursor > self.told)
+        return bool(self.subjects or self.samples or self.figures or self.lost or self.cursor > self.told)
 
     def changed(self, notice: Changed) -> None:
-        """Commits of several processes may arrive in any order: a hole keeps the cursor below it."""
-        self.subjects.update(dict.fromkeys(notice.subjects))
-        if notice.version > self.cursor:
+        """Commits of several processes may arrive in any order: a hole keeps the cursor below it.
+        A notice of a version already told brings samples (processor, memory) of rows that are as they were."""
+        if notice.version <= self.cursor:
+            self.samples.update(dict.fromkeys(notice.subjects))
+        else:
+            self.subjects.update(dict.fromkeys(notice.subjects))
             self._ahead.add(notice.version)
             while self.cursor + 1 in self._ahead:
                 self.cursor += 1
@@ -71,10 +85,11 @@ class News:
             self._ahead.clear()
         self._seen_in_database = version
 
-    def take(self) -> tuple[list[str], list[Progress], bool]:
-        """Subjects, figures, and whether everything must be fetched again; then nothing is new."""
-        taken = list(self.subjects), list(self.figures.values()), self.lost
-        self.subjects, self.figures, self.lost = {}, {}, False
+    def take(self) -> Taken:
+        """All of it; then nothing is new."""
+        samples = [subject for subject in self.samples if subject not in self.subjects]
+        taken = Taken(list(self.subjects), samples, list(self.figures.values()), self.lost)
+        self.subjects, self.samples, self.figures, self.lost = {}, {}, {}, False
         self.told = self.cursor
         return taken
 

@@ -226,8 +226,12 @@
 
   // -- regions that fetch themselves ----------------------------------------------------------------------
 
-  const matches = (region, key) => (region.dataset.keys || "").split(/\s+/).some(
-    (own) => key === "*" || own === key || (own.endsWith(":*") && key.startsWith(own.slice(0, -1))));
+  /* "vm:7" also concerns lists of "vm:*"; "vm:7~" is only a sample and concerns what shows this one alone. */
+  function matches(region, key) {
+    const sample = key.endsWith("~"), name = sample ? key.slice(0, -1) : key;
+    return (region.dataset.keys || "").split(/\s+/).some((own) => name === "*" || own === name
+      || (!sample && own.endsWith(":*") && name.startsWith(own.slice(0, -1))));
+  }
 
   function stale(keys, pushed = new Map()) {
     for (const region of all("[data-region]")) {
@@ -263,7 +267,7 @@
     try {
       const fresh = await get(region.dataset.url, id);
       const now = document.getElementById(id);
-      if (fresh && now && now.dataset.url === region.dataset.url) {
+      if (fresh && now && now.dataset.url === region.dataset.url && !fresh.isEqualNode(now)) {
         if (!anyway && edited(now)) { offer(now, () => refetch(id, true)); } else { swap(now, fresh); }
       }
     } finally {
@@ -289,6 +293,7 @@
   // -- frames ---------------------------------------------------------------------------------------------
 
   function take(message) {
+    if (message.at) { at = new Date(message.at); }
     inbox.push(message);
     if (document.hidden) { apply(); } else if (!frame) { frame = requestAnimationFrame(apply); }
   }
@@ -302,7 +307,6 @@
   }
 
   function applyOne(message) {
-    if (message.at) { at = new Date(message.at); }
     for (const [key, figures] of message.patch || []) {
       if (figures === null) { kept.delete(key); } else { kept.set(key, figures); }
     }

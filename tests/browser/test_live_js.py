@@ -77,6 +77,14 @@ def test_a_stale_region_fetches_itself_once(page: Any) -> None:
     assert stub.asked == ["/list"]
 
 
+def test_a_sample_is_fetched_by_what_shows_that_one_role_and_not_by_lists(page: Any) -> None:
+    stub = Stub(page, LIST + FORM.format(text="one"))
+    stub.answers["/form"] = FORM.format(text="two")
+    stub.send(stale=["vm:7~"])
+    page.wait_for_selector("text=two")
+    assert stub.asked == ["/form"]
+
+
 def test_keys_that_no_region_shows_are_ignored(page: Any) -> None:
     stub = Stub(page, LIST)
     stub.send(stale=["node:1", "events"])

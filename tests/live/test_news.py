@@ -8,7 +8,7 @@ from clustermgr import notices
 from clustermgr.live.announce import PAUSE_S, Announcer, Told
 from clustermgr.live.frame import MOST_ENTRIES, Frame, everything_stale
 from clustermgr.live.mailbox import Mailbox
-from clustermgr.live.news import News
+from clustermgr.live.news import News, Taken
 from clustermgr.notices import Changed, Progress
 
 
@@ -37,9 +37,9 @@ def test_only_the_newest_figures_of_an_operation_are_kept() -> None:
     news = News.since(4)
     for percent in (1.0, 2.0, 3.0):
         news.progress(progress(percent))
-    assert news.take() == (["operation:9"], [progress(3.0)], False)
+    assert news.take() == Taken(["operation:9"], [], [progress(3.0)], False)
     news.progress(progress(4.0))
-    assert news.take() == ([], [progress(4.0)], False)
+    assert news.take() == Taken([], [], [progress(4.0)], False)
     assert not news.waiting
 
 
@@ -50,15 +50,23 @@ def test_a_row_is_rendered_again_when_its_move_stops_converging() -> None:
         news.figures.clear()
         if converging:
             news.take()
-    assert news.take()[0] == ["operation:9"]
+    assert news.take().subjects == ["operation:9"]
 
 
 def test_subjects_are_named_once_and_the_cursor_follows() -> None:
     news = News.since(4)
     news.changed(changed(5, "vm:7", "events"))
     news.changed(changed(6, "vm:7"))
-    assert news.take()[0] == ["vm:7", "events"]
+    assert news.take().subjects == ["vm:7", "events"]
     assert news.told == 6
+
+
+def test_samples_bring_no_new_version_and_make_no_list_stale() -> None:
+    news = News.since(4)
+    news.changed(changed(4, "vm:7", "vm:8"))
+    news.changed(changed(5, "vm:8"))
+    taken = news.take()
+    assert (taken.subjects, taken.samples) == (["vm:8"], ["vm:7"])
 
 
 def test_commits_that_arrive_out_of_order_leave_no_hole() -> None:
@@ -75,7 +83,7 @@ def test_a_lost_notice_is_found_at_the_second_comparison() -> None:
     assert not news.lost
     news.compare(5, patient=True)
     assert news.lost
-    assert news.take()[2]
+    assert news.take().lost
     assert news.told == 5
 
 
