@@ -1,16 +1,15 @@
-"""Applying settings on the host, and taking what the host then has as the agreed copy."""
+"""Applying settings on the host, and taking what the host then has of them into the cluster's copy."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from clustermgr.actions import leases
+from clustermgr.actions.seen_vms import columns
 from clustermgr.core.settings_rules import LABELS
 from clustermgr.core.states import OperationState, Phase
 from clustermgr.drivers.contract import DriverError, HostUnreachable
+from clustermgr.jobs import readings
 from clustermgr.jobs.power import fail
 from clustermgr.jobs.work import Trouble, Work
-from clustermgr.secrets import seal
 
 WHEN = {"now": "now", "next_start": "at the next start"}
 
@@ -23,7 +22,7 @@ def settings(work: Work) -> float | None:
     try:
         # Setting the same values twice is harmless, so a new owner may simply do it again.
         applied = work.call(lambda: host.apply_settings(vm.uuid, op.params["changes"]))
-        config = host.read_config(vm.uuid)
+        now = readings.settings(host.read_config(vm.uuid).saved)
     except HostUnreachable:
         raise
     except DriverError as error:
@@ -34,15 +33,8 @@ def settings(work: Work) -> float | None:
         OperationState.SUCCEEDED,
         outcome="; ".join(words) + ".",
         code="settings_changed",
-        vm_values={
-            "memory_mib": config.saved.memory_mib,
-            "vcpus": config.saved.vcpus,
-            "notes": config.saved.notes,
-            "settings": asdict(config.saved),
-            "definition": seal(config.definition),
-            "fingerprint": config.fingerprint,
-            "config_version": vm.config_version + 1,
-        },
+        # Only what was ordered: any other difference on the host stays drift, for somebody to decide.
+        vm_values={**columns(vm, now, list(applied)), "config_version": vm.config_version + 1},
         params={"fields": ", ".join(LABELS[name] for name in applied)},
     )
     return None
