@@ -92,10 +92,7 @@ class Eye:
 
     def _look(self) -> Iterator[Reading]:
         fresh = self._host is None
-        host = self._host = self._host or self._ask(self._connect)
-        uuid = self._ask(host.ping)
-        if self.known and uuid != self.known:
-            raise HostUnreachable(f"Another host ({uuid}) answers at {self.address}.")
+        host, uuid = self._ask(self._reach)
         if not self.known:
             found = self._ask(lambda: readings.inventory(self.node, host, configs=True))
             self.known = uuid
@@ -104,8 +101,14 @@ class Eye:
             yield readings.facts(self.node, self._ask(host.facts))
         yield from self._due(host)
 
-    def _connect(self) -> HostDriver:
-        return registry.connect(self.driver, self.address, deadline=DEADLINE_S)
+    def _reach(self) -> tuple[HostDriver, str]:
+        """The connection, proved by a ping. Another host's answer is none."""
+        if self._host is None:
+            self._host = registry.connect(self.driver, self.address, deadline=DEADLINE_S)
+        uuid = self._host.ping()
+        if self.known and uuid != self.known:
+            raise HostUnreachable(f"Another host ({uuid}) answers at {self.address}.")
+        return self._host, uuid
 
     def _due(self, host: HostDriver) -> Iterator[Reading]:
         now = clock().monotonic()

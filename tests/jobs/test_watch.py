@@ -9,7 +9,6 @@ import pytest
 
 from clustermgr.actions import watching
 from clustermgr.core.states import NodeState, VmState, Wanted
-from clustermgr.drivers.contract import HostUnreachable
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.jobs import eyes
 from clustermgr.jobs.watch import keep
@@ -55,7 +54,7 @@ def test_ten_seconds_of_silence_are_a_loss_and_the_return_is_seen(stage: Stage, 
     assert stage.vm("web").state == VmState.UNMONITORED
     assert (node_state(stage, "n2"), stage.vm("app").state) == (NodeState.UP, VmState.RUNNING)
     stage.faults.power_on("n1")
-    watch.seconds(90)
+    watch.seconds(150)
     assert node_state(stage, "n1") == NodeState.UP
     assert (stage.vm("web").state, stage.vm("web").wanted) == (VmState.FAILED, Wanted.RUNNING)
     assert stage.vm("idle").state == VmState.OFF
@@ -113,15 +112,10 @@ def test_a_quiet_cluster_is_heard_every_second_and_its_version_stays(stage: Stag
     watch.seconds(60)
     stage.cluster.refresh_from_db()
     assert stage.cluster.version == version
-    assert WatchShard.objects.get().heard_at == stage.clock.now() - (stage.clock.now() - watch_time(stage))
-    assert (stage.clock.now() - Node.objects.earliest("observed_at").observed_at).total_seconds() <= 6
-
-
-def watch_time(stage: Stage) -> object:
-    heard = WatchShard.objects.get().heard_at
-    assert heard is not None
-    assert (stage.clock.now() - heard).total_seconds() <= 1
-    return heard
+    ago = stage.clock.now() - WatchShard.objects.values_list("heard_at", flat=True).get()
+    assert ago.total_seconds() <= 1
+    ago = stage.clock.now() - min(Node.objects.values_list("observed_at", flat=True))
+    assert ago.total_seconds() <= 6
 
 
 def test_a_node_never_read_is_taken_in_when_it_first_answers(stage: Stage) -> None:
@@ -161,15 +155,9 @@ def test_a_shard_without_a_watcher_is_sent_once_in_a_lease_time(stage: Stage) ->
     assert stage.runner.names == ["clustermgr.jobs.watch.watch"] * 2
 
 
-def test_a_slow_node_delays_no_verdict_on_another(stage: Stage, watch: Watch) -> None:
+def test_a_node_that_hangs_delays_no_verdict_on_another(stage: Stage, watch: Watch) -> None:
     watch.seconds(1)
-    eye = watch.watcher.eyes[stage.node("n1").pk]
-
-    def hangs() -> str:
-        raise HostUnreachable("n1 does not answer within 4 s.")
-
-    eye._connect = hangs  # type: ignore[method-assign,assignment]
-    eye._close()
+    stage.faults.hang("n1")
     watch.seconds(13)
     assert [node_state(stage, name) for name in ("n1", "n2", "n3")] == ["down", "up", "up"]
 
