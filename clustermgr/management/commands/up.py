@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from kombu.exceptions import OperationalError as BrokerError
 
 from clustermgr.drivers.lab.console_auth import sign_in_link
-from clustermgr.ports import clock
+from clustermgr.jobs.beat import SCHEDULE
+from clustermgr.ports import clock, runner
 from clustermgr.supervisor import first_start, installation, probe, processes, redis_server
 from clustermgr.supervisor.installation import Installation, StartRefused
 from clustermgr.supervisor.keeper import Keeper
@@ -49,6 +52,7 @@ def start(place: Installation) -> None:
         first_start.let_go()
         if not keeper.stopping:
             keeper.start(*_processes(place, simulated))
+            _wake()
         if _web_answers(place, keeper):
             _greet(place, log, simulated, clock().monotonic() - began)
         elif not keeper.stopping:
@@ -70,6 +74,13 @@ def _web_answers(place: Installation, keeper: Keeper) -> bool:
         return bool(seen)
 
     return keeper.wait_for(listens, seconds=60, every=0.1) and seen[0] < 500
+
+
+def _wake() -> None:
+    """Begin now with what beat would begin in a few seconds; a queue that is away changes nothing."""
+    for task, _, queue in SCHEDULE:
+        with contextlib.suppress(BrokerError):
+            runner().enqueue(task, queue=queue, expires=30)
 
 
 def _redis(place: Installation, keeper: Keeper) -> None:
