@@ -100,9 +100,8 @@ def event_detail(cluster: Cluster, pk: int) -> EventDetail | None:
     if found is None:
         return None
     near = related.filter(at__gte=found.at - AROUND, at__lte=found.at + AROUND)
-    return EventDetail(
-        found, list(related.filter(cause=found).order_by("id")[:20]), list(near.order_by("id")[:50])
-    )
+    effects = related.filter(cause=found).order_by("id")[:20]
+    return EventDetail(found, list(effects), list(near.order_by("id")[:50]))
 
 
 @dataclass(frozen=True, slots=True)

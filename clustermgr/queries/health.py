@@ -8,12 +8,10 @@ from datetime import timedelta
 import redis
 from django.conf import settings
 
-from clustermgr.core.states import OperationState
-from clustermgr.models import Cluster, Operation
+from clustermgr.models import Cluster
 from clustermgr.ports import clock
 
 HEARD_WITHIN = timedelta(seconds=10)
-TAKEN_WITHIN = timedelta(seconds=15)
 ASK_EVERY_S = 5.0
 FIRST_ANSWER_S = 0.3
 
@@ -52,8 +50,8 @@ class RedisPulse:
 _pulse = RedisPulse()
 
 
-def not_running(cluster: Cluster) -> list[str]:
-    """What is missing, in the administrator's words; empty when all is well."""
+def not_running(cluster: Cluster, *, untaken: bool) -> list[str]:
+    """What is missing, in the administrator's words. `untaken`: an order waits and nobody takes it."""
     missing = []
     now = clock().now()
     if not _pulse.alive():
@@ -61,13 +59,6 @@ def not_running(cluster: Cluster) -> list[str]:
     watch = getattr(cluster, "watch", None)
     if watch is None or watch.heard_at is None or now - watch.heard_at > HEARD_WITHIN:
         missing.append("the watch process")
-    waiting = Operation.objects.filter(
-        cluster=cluster,
-        state=OperationState.QUEUED,
-        wait_reason="",
-        lease_owner="",
-        created_at__lt=now - TAKEN_WITHIN,
-    )
-    if waiting.exists():
+    if untaken:
         missing.append("the worker")
     return missing

@@ -9,17 +9,7 @@ from django.db.models import Count
 
 from clustermgr.core.states import VolumeKind
 from clustermgr.models import Cluster, Event, Network, Node, Slot, Volume, VolumeAccess
-from clustermgr.queries.rows import (
-    NodeRow,
-    OperationRow,
-    VmRow,
-    node_rows_of,
-    nodes,
-    operation_row,
-    operations,
-    vm_rows_of,
-    vms,
-)
+from clustermgr.queries.rows import NodeRow, VmRow, node_rows_of, nodes, vm_rows_of, vms
 
 PAGE = 100
 
@@ -38,18 +28,17 @@ class NodeDetail:
     networks: list[str]
     roles: list[VmRow]
     volumes: list[VolumeAccess]
-    moves: list[OperationRow]
     events: list[Event]
     slots_used: int
     slots: int
 
 
-def node_detail(row: Node) -> NodeDetail:
-    shown = node_rows_of(nodes().filter(pk=row.pk))[0]
-    running = operations().filter(cluster_id=row.cluster_id, state__in=["running", "cancelling", "queued"])
-    moves = [operation_row(each) for each in running.order_by("id")[:PAGE]]
+def node_detail(cluster: Cluster, pk: int) -> NodeDetail | None:
+    row = nodes().filter(cluster=cluster, pk=pk).first()
+    if row is None:
+        return None
     return NodeDetail(
-        node=shown,
+        node=node_rows_of([row])[0],
         address=row.address,
         cpu_model=row.cpu_model,
         features=len(row.cpu_features),
@@ -57,10 +46,9 @@ def node_detail(row: Node) -> NodeDetail:
         networks=sorted(row.networks),
         roles=vm_rows_of(vms().filter(owner=row).order_by("name")[:PAGE]),
         volumes=list(VolumeAccess.objects.filter(node=row).select_related("volume").order_by("volume__name")),
-        moves=[each for each in moves if row.name in (each.source, each.target)],
         events=list(Event.objects.filter(node=row).select_related("vm", "node", "operation")[:10]),
         slots_used=Slot.objects.filter(node=row).count(),
-        slots=row.cluster.live_migrations_per_node,
+        slots=cluster.live_migrations_per_node,
     )
 
 
@@ -139,11 +127,8 @@ def _cell(volume: Volume, node: str, seen: VolumeAccess | None) -> Cell:
     if seen.active:
         return Cell(node, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
     # A cluster disk is online on its owner alone; that the others wait is as it should be.
-    return Cell(
-        node,
-        None if volume.kind == VolumeKind.DISK else False,
-        "Standby" if volume.kind == VolumeKind.DISK else "Inactive",
-    )
+    disk = volume.kind == VolumeKind.DISK
+    return Cell(node, None if disk else False, "Standby" if disk else "Inactive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,5 @@ def migrations(cluster: Cluster) -> Centre:
 
 
 def task_events(operation: Operation) -> list[Event]:
-    return list(
-        Event.objects.filter(operation=operation)
-        .select_related("vm", "node", "operation")
-        .order_by("at", "id")[:PAGE]
-    )
+    found = Event.objects.filter(operation=operation).select_related("vm", "node", "operation")
+    return list(found.order_by("at", "id")[:PAGE])

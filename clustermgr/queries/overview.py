@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
-from clustermgr.core.states import Level, NodeState, OperationState, VmState
+from clustermgr.core.drift import FIELDS
+from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmState
 from clustermgr.core.words import KINDS, memory, state_word
-from clustermgr.models import Cluster, Drift, Event, Operation, Vm, VolumeAccess
+from clustermgr.models import Cluster, Event, Operation, Vm, VolumeAccess
 from clustermgr.ports import clock
 from clustermgr.queries.rows import NodeRow, heard_at, node_rows_of, nodes
 
@@ -85,10 +86,10 @@ def clusters() -> list[Any]:
 
 def overview(cluster: Cluster) -> Overview:
     rows = node_rows_of(nodes().filter(cluster=cluster)[:100])
-    counts = dict(Vm.objects.filter(cluster=cluster).order_by().values_list("state").annotate(n=Count("pk")))
-    committed = (
-        Vm.objects.filter(cluster=cluster, state__in=_LIVE).aggregate(mib=Sum("memory_mib"))["mib"] or 0
-    )
+    states = Vm.objects.filter(cluster=cluster).order_by().values_list("state")
+    found_states = list(states.annotate(n=Count("pk"), mib=Sum("memory_mib")))
+    counts = {state: n for state, n, _ in found_states}
+    committed = sum(mib for state, _, mib in found_states if state in _LIVE)
     found = [*_nodes(rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
     found.sort(key=lambda each: (_RANK[each.level], each.since is None, each.since))
     return Overview(
@@ -151,43 +152,49 @@ def _nodes(rows: list[NodeRow]) -> list[Attention]:
 
 
 def _roles(cluster: Cluster) -> list[Attention]:
-    bad = {
-        VmState.FAILED: Level.ERROR,
-        VmState.PAUSED_CRITICAL: Level.ERROR,
-        VmState.UNMONITORED: Level.WARNING,
-    }
-    found = Vm.objects.filter(cluster=cluster, state__in=list(bad)).order_by("state_since")
-    items = [
-        Attention(
-            level=bad[VmState(row.state)],
-            text=f"{row.name} is {state_word(row.state)}",
-            detail=row.state_reason,
-            since=row.state_since,
-            view="role",
-            ref=row.pk,
-            button="Open role",
-        )
-        for row in found.only("name", "state", "state_since", "state_reason")[:SHOWN]
-    ]
-    drifts = Drift.objects.filter(vm__cluster=cluster).select_related("vm").order_by("found_at")
-    items += [
-        Attention(
-            level=Level.WARNING,
-            text=f"The configuration of {row.vm.name} differs from its host's",
-            detail=_names(row.fields),
-            since=row.found_at,
-            view="refresh",
-            ref=row.vm_id,
-            button="Compare",
-        )
-        for row in drifts.only("vm__name", "fields", "found_at")[:SHOWN]
-    ]
+    """What is wrong with roles: their state, or a configuration that drifted; one query for both."""
+    wrong = Q(state__in=list(_BAD_ROLES)) | Q(drift__isnull=False)
+    rows = Vm.objects.filter(wrong, cluster=cluster).select_related("drift").order_by("state_since")
+    columns = ("name", "state", "state_since", "state_reason", "drift__fields", "drift__found_at")
+    items = []
+    for row in rows.only(*columns)[: 2 * SHOWN]:
+        if row.state in _BAD_ROLES:
+            items.append(_bad_role(row))
+        if hasattr(row, "drift"):
+            items.append(_drifted(row))
     return items
 
 
-def _names(fields: list[dict[str, Any]]) -> str:
-    return ", ".join(
-        str(each.get("field", "?")).replace("_mib", "").replace("vcpus", "processors") for each in fields
+_BAD_ROLES = {
+    VmState.FAILED: Level.ERROR,
+    VmState.PAUSED_CRITICAL: Level.ERROR,
+    VmState.UNMONITORED: Level.WARNING,
+}
+
+
+def _bad_role(row: Vm) -> Attention:
+    state = VmState(row.state)
+    word = "has failed" if state == VmState.FAILED else f"is {state_word(state)}"
+    return Attention(
+        level=_BAD_ROLES[state],
+        text=f"{row.name} {word}",
+        detail=row.state_reason,
+        since=row.state_since,
+        view="role",
+        ref=row.pk,
+        button="Open role",
+    )
+
+
+def _drifted(row: Vm) -> Attention:
+    return Attention(
+        level=Level.WARNING,
+        text=f"The configuration of {row.name} differs from its host's",
+        detail=", ".join(FIELDS.get(str(each.get("field")), "?") for each in row.drift.fields),
+        since=row.drift.found_at,
+        view="refresh",
+        ref=row.pk,
+        button="Compare",
     )
 
 
@@ -208,17 +215,13 @@ def _volumes(cluster: Cluster) -> list[Attention]:
 
 
 def _failed_moves(cluster: Cluster) -> list[Attention]:
-    """Orders that failed in the last day, unless a later order of the same kind did it."""
+    """Orders that failed in the last day, unless a later order on the same role has ended since."""
     since = clock().now() - DAY
-    found = Operation.objects.filter(cluster=cluster, state=OperationState.FAILED, finished_at__gte=since)
-    latest: dict[int, Operation] = {}
-    for row in found.select_related("vm").order_by("id"):
-        latest[row.vm_id] = row
-    later = set(
-        Operation.objects.filter(
-            vm_id__in=list(latest), state=OperationState.SUCCEEDED, finished_at__gte=since
-        ).values_list("vm_id", flat=True)
+    later = Operation.objects.filter(vm=OuterRef("vm"), pk__gt=OuterRef("pk")).exclude(
+        state__in=[OperationState.CANCELLED, *ACTIVE]
     )
+    found = Operation.objects.filter(cluster=cluster, state=OperationState.FAILED, finished_at__gte=since)
+    found = found.filter(~Exists(later)).select_related("vm").order_by("-id")
     return [
         Attention(
             level=Level.WARNING,
@@ -229,6 +232,5 @@ def _failed_moves(cluster: Cluster) -> list[Attention]:
             ref=row.pk,
             button="Show task",
         )
-        for row in latest.values()
-        if row.vm_id not in later
-    ][:SHOWN]
+        for row in found.only("kind", "outcome", "finished_at", "vm__name")[:SHOWN]
+    ]

@@ -132,13 +132,11 @@ class RoleDetail:
     events: list[Event]
 
 
-def role_detail(cluster: Cluster, pk: int) -> RoleDetail | None:
+def role_detail(cluster: Cluster, pk: int, *, moves: int = 0, events: int = 0) -> RoleDetail | None:
+    """None when it is not here. `moves`, `events`: how many of the newest to bring along."""
     rows = vms().defer(None).defer("definition", "drift__definition").select_related("drift")
-    row = (
-        rows.select_related("cluster__watch", "owner", "volume", "drift")
-        .filter(cluster=cluster, pk=pk)
-        .first()
-    )
+    rows = rows.select_related("cluster__watch", "owner", "volume", "drift")
+    row = rows.filter(cluster=cluster, pk=pk).first()
     if row is None:
         return None
     names = dict(Node.objects.filter(cluster=cluster).values_list("pk", "name"))
@@ -157,9 +155,13 @@ def role_detail(cluster: Cluster, pk: int) -> RoleDetail | None:
         saved=bool(row.saved_file) and not row.saved_spent,
         config_version=row.config_version,
         drift=getattr(row, "drift", None),
-        moves=role_operations(row.pk, 5),
-        events=list(Event.objects.filter(vm=row).select_related("node", "vm", "operation")[:5]),
+        moves=role_operations(row.pk, moves) if moves else [],
+        events=role_events(row.pk, events) if events else [],
     )
+
+
+def role_events(vm_id: int, limit: int) -> list[Event]:
+    return list(Event.objects.filter(vm_id=vm_id).select_related("node", "vm", "operation")[:limit])
 
 
 def role_operations(vm_id: int, limit: int = 100) -> list[OperationRow]:

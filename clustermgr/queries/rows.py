@@ -1,17 +1,17 @@
-"""Rows of the lists as plain values: what full page, htmx swap and live push all render. Nothing viewer-dependent.
+"""Rows of the lists as plain values, for full page, htmx swap and live push. Nothing viewer-dependent.
 
 `vm_rows`, `node_rows` and `operation_rows` keep the order of what they are given (ids or a sliced queryset).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from clustermgr.core.states import ACTIVE, NodeState, OperationKind, OperationState, Phase, VmState
 from clustermgr.models import Drift, Node, Operation, Vm
@@ -264,6 +264,8 @@ def nodes() -> QuerySet[Node]:
         .annotate(
             roles=Count("vms", distinct=True),
             running=Count("vms", filter=Q(vms__state__in=_LIVE), distinct=True),
+            moving_in=_moves("target"),
+            moving_out=_moves("source"),
         )
         .order_by("name")
     )
@@ -272,17 +274,17 @@ def nodes() -> QuerySet[Node]:
 _LIVE = (VmState.RUNNING, VmState.MIGRATING, VmState.PAUSED, VmState.STARTING, VmState.SAVING)
 
 
+def _moves(end: str) -> Coalesce:
+    """How many moves that are under way have this node at that end."""
+    moves = Operation.objects.filter(state__in=ACTIVE[1:], **{end: OuterRef("pk")}).exclude(
+        target=F("source")
+    )
+    counted = moves.filter(target__isnull=False).order_by().values(end).annotate(n=Count("pk"))
+    return Coalesce(Subquery(counted.values("n")), 0)
+
+
 def node_rows_of(rows: Iterable[Any]) -> list[NodeRow]:
-    rows = list(rows)
-    going: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    moves = Operation.objects.filter(
-        cluster__in={row.cluster_id for row in rows}, state__in=ACTIVE[1:], target__isnull=False
-    ).values_list("source_id", "target_id")
-    for source, target in moves:
-        if source != target:
-            going[target][0] += 1
-            going[source][1] += 1
-    return [_node_row(row, *going[row.pk]) for row in rows]
+    return [_node_row(row) for row in rows]
 
 
 def node_rows(ids: Iterable[int]) -> list[NodeRow]:
@@ -291,7 +293,7 @@ def node_rows(ids: Iterable[int]) -> list[NodeRow]:
     return [found[pk] for pk in ids if pk in found]
 
 
-def _node_row(row: Any, moving_in: int, moving_out: int) -> NodeRow:
+def _node_row(row: Any) -> NodeRow:
     seen_at, age = seen(row, heard_at(row.cluster))
     return NodeRow(
         id=row.pk,
@@ -309,8 +311,8 @@ def _node_row(row: Any, moving_in: int, moving_out: int) -> NodeRow:
         memory_used_mib=row.memory_used_mib,
         roles=row.roles,
         running=row.running,
-        moving_in=moving_in,
-        moving_out=moving_out,
+        moving_in=row.moving_in,
+        moving_out=row.moving_out,
         age=age,
         seen_at=seen_at,
     )

@@ -1,11 +1,13 @@
-"""What stands around every page: the tree, the dock and the counts of one cluster. Three queries."""
+"""What stands around every page: the cluster with its counts, the tree and the dock. Three queries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from clustermgr.core.states import ACTIVE, OperationState, VmState
 from clustermgr.models import Cluster, Node, Vm
@@ -14,6 +16,7 @@ from clustermgr.queries.rows import OperationRow, operation_row, operations
 
 DOCK_ROWS = 12
 RECENT = timedelta(minutes=10)
+TAKEN_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Dock:
     queued: int
     failed: int
     more: int
+    untaken: bool  # an order waits for a worker without any reason
 
     @property
     def active(self) -> int:
@@ -46,18 +50,26 @@ class Tree:
     moves: int
 
 
-def tree(cluster: Cluster, dock: Dock) -> Tree:
-    nodes = Node.objects.filter(cluster=cluster).values_list("pk", "name", "state", "paused")[:100]
-    counts = Vm.objects.filter(cluster=cluster).aggregate(
-        roles=Count("pk"), failed=Count("pk", filter=Q(state=VmState.FAILED))
+def cluster_by_slug(slug: str) -> Cluster | None:
+    """The cluster with its watch and, for the tree, `role_count` and `failed_count`."""
+    roles = Vm.objects.filter(cluster=OuterRef("pk")).order_by().values("cluster").annotate(n=Count("pk"))
+    failed = roles.filter(state=VmState.FAILED)
+    counts = {"role_count": roles, "failed_count": failed}
+    found = Cluster.objects.select_related("watch").annotate(
+        **{name: Coalesce(Subquery(rows.values("n")), 0) for name, rows in counts.items()}
     )
+    return found.filter(slug=slug).first()
+
+
+def tree(cluster: Any, dock: Dock) -> Tree:
+    nodes = Node.objects.filter(cluster=cluster).values_list("pk", "name", "state", "paused")[:100]
     return Tree(
         nodes=[
             TreeNode(pk, name, "paused" if paused and state == "up" else state)
             for pk, name, state, paused in nodes
         ],
-        roles=counts["roles"],
-        failed_roles=counts["failed"],
+        roles=cluster.role_count,
+        failed_roles=cluster.failed_count,
         moves=dock.active,
     )
 
@@ -79,7 +91,13 @@ def dock(cluster: Cluster) -> Dock:
         queued=queued,
         failed=states.count(OperationState.FAILED),
         more=max(0, len(rows) - DOCK_ROWS),
+        untaken=any(_untaken(row) for row in rows),
     )
+
+
+def _untaken(row: OperationRow) -> bool:
+    waits = row.state == OperationState.QUEUED and not row.wait_reason
+    return waits and clock().now() - row.created_at > TAKEN_WITHIN
 
 
 _ORDER = {OperationState.RUNNING: 0, OperationState.CANCELLING: 0, OperationState.QUEUED: 1}

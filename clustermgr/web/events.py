@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from clustermgr.core.states import Level
-from clustermgr.models import Node, Vm
+from clustermgr.models import Vm
 from clustermgr.queries import events as queries
 from clustermgr.queries.roles import whole
 from clustermgr.web.http import enter, page
@@ -34,10 +34,7 @@ def event_list(request: HttpRequest, slug: str) -> HttpResponse:
         "newest": found.newest,
         "new": 0,
         "levels": LEVEL_CHOICES,
-        "nodes": list(Node.objects.filter(cluster=here.cluster).only("name")),
-        "role": Vm.objects.filter(cluster=here.cluster, pk=wanted.role).only("name").first()
-        if wanted.role
-        else None,
+        "role": Vm.objects.filter(cluster=here.cluster, pk=wanted.role or 0).only("name").first(),
     }
     return page(here, "events.html", context)
 

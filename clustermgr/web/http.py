@@ -1,4 +1,4 @@
-"""Answers of the HTML entrance: full page or part, refusals, who asks and in which cluster. No pages of its own."""
+"""Answers of the HTML entrance: full page or part, refusals, who asks, in which cluster. No pages."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def enter(request: HttpRequest, slug: str, verb: str = "view") -> Here:
     """First line of every view in a cluster: 403 without the right, 404 for a cluster that is not there."""
     who = actor(request)
     require(who, verb)
-    cluster = Cluster.objects.select_related("watch").filter(slug=slug).first()
+    cluster = shell.cluster_by_slug(slug)
     if cluster is None:
         raise Http404(f"There is no cluster called “{slug[:60]}” here.")
     return Here(request, who, cluster)
@@ -96,7 +96,7 @@ def page(here: Here, template: str, context: dict[str, Any] | None = None, statu
     if is_part(request) and region and request.method == "GET":
         return _region(here, template, region, found)
     if is_part(request) and request.htmx.target == "dialog-body":
-        return render(request, template, {"layout": DIALOG, **found}, status=status)
+        return render(request, template, {"layout": DIALOG, "in_dialog": True, **found}, status=status)
     frame = PANES if is_part(request) else FRAME
     return render(request, template, {"layout": frame, **_shell(here), **found}, status=status)
 
@@ -115,7 +115,7 @@ def _shell(here: Here) -> dict[str, Any]:
     return {
         "dock": dock,
         "tree": shell.tree(here.cluster, dock),
-        "not_running": health.not_running(here.cluster),
+        "not_running": health.not_running(here.cluster, untaken=dock.untaken),
     }
 
 
@@ -144,14 +144,19 @@ def refused(request: HttpRequest, refusal: ActionRefused) -> HttpResponse:
     if not is_part(request):
         return errors.answer(request, refusal.status, sentences=[f.sentence for f in refusal.findings])
     if request.htmx.target == "dialog-body":
-        return render(request, "dialogs/refused.html", {"layout": DIALOG, **context}, status=refusal.status)
+        return render(
+            request,
+            "dialogs/refused.html",
+            {"layout": DIALOG, "in_dialog": True, **context},
+            status=refusal.status,
+        )
     answer = render(request, "parts/_refused_toast.html", context, status=refusal.status)
     answer["HX-Reswap"] = "none"
     return answer
 
 
 class PaneHeadersMiddleware:
-    """Caches keep pages and parts apart; a refusal becomes its answer; an ended session reaches htmx as 401."""
+    """Caches keep pages and parts apart; a refusal or a database that is gone becomes its answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from clustermgr.access import require
 from clustermgr.actions import vms
-from clustermgr.core.findings import Finding, finding
+from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.states import OfflineAction, OperationKind
 from clustermgr.core.words import KINDS, OFFLINE_ACTIONS
 from clustermgr.errors import ActionRefused
@@ -17,6 +17,7 @@ from clustermgr.models import Node, Operation, Vm
 from clustermgr.queries import verdicts
 from clustermgr.queries.roles import whole
 from clustermgr.web.http import Here, enter, ordered, page
+from clustermgr.web.verbs import BY_NAME
 
 VERBS = {
     OperationKind.LIVE_MIGRATION: "live_migrate",
@@ -28,6 +29,8 @@ HINTS = {
     OperationKind.QUICK_MIGRATION: "Saved, then restored on the other node; a short stop.",
     OperationKind.MOVE: "Goes offline by its offline action, then online on the other node.",
 }
+
+CONFIRM = "Tick the box to confirm that you have read the consequence."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -52,6 +55,9 @@ def _kind(text: str) -> OperationKind:
 
 def _order(here: Here, vm: Vm, kind: OperationKind) -> Operation:
     given = here.request.POST
+    cut = kind == OperationKind.MOVE and given.get("offline_action") == OfflineAction.TURN_OFF
+    if (cut or kind == OperationKind.QUICK_MIGRATION) and given.get("understood") != "1":
+        raise ActionRefused(field_finding("understood", CONFIRM), status=422)
     key = given.get("key", "")[:64] or None
     target = _target(here, given.get("target", ""))
     if kind == OperationKind.LIVE_MIGRATION:
@@ -61,8 +67,8 @@ def _order(here: Here, vm: Vm, kind: OperationKind) -> Operation:
     action = given.get("offline_action", "") or vm.offline_action
     if action not in list(OfflineAction):
         names = ", ".join(OFFLINE_ACTIONS.values())
-        found = Finding("field", {"message": f"The offline action must be one of: {names}."})
-        raise ActionRefused(found, status=422)
+        message = f"The offline action must be one of: {names}."
+        raise ActionRefused(field_finding("offline_action", message), status=422)
     return vms.move(actor=here.actor, vm=vm, target=target, offline_action=action, key=key)
 
 
@@ -80,6 +86,7 @@ def _target(here: Here, text: str) -> Node | None:
 def _dialog(here: Here, vm: Vm, kind: OperationKind, refusal: ActionRefused | None = None) -> HttpResponse:
     rows = verdicts.for_move(vm, kind)
     chosen = whole(here.request.POST.get("target", "") or here.request.GET.get("target", ""))
+    verb = BY_NAME[VERBS[kind]]
     open_rows = [row.node for row in rows if row.verdict != "no"]
     context: dict[str, Any] = {
         "vm": vm,
@@ -87,6 +94,8 @@ def _dialog(here: Here, vm: Vm, kind: OperationKind, refusal: ActionRefused | No
         "kinds": [(each, KINDS[each], HINTS[each]) for each in VERBS],
         "rows": rows,
         "chosen": chosen if chosen in open_rows else (open_rows[0] if open_rows else None),
+        "verb": verb,
+        "consequence": verb.consequence.format(vm=vm.name),
         "offline_actions": OFFLINE_ACTIONS.items(),
         "offline_action": here.request.POST.get("offline_action", "") or vm.offline_action,
         "findings": refusal.findings if refusal else (),

@@ -20,7 +20,7 @@ def node_list(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def node(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     here = enter(request, slug)
-    found = queries.node_detail(here.node(pk))
+    found = queries.node_detail(here.cluster, pk) or here.node(pk)
     console = settings.LAB_CONSOLE_URL if found.node.simulated else ""
     return page(here, "node.html", {"detail": found, "node": found.node, "console": console})
 

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_http_methods
 
 from clustermgr.access import require
 from clustermgr.actions import vms
-from clustermgr.core.findings import Finding
+from clustermgr.core.findings import field_finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Operation, Vm
 from clustermgr.web.http import Here, enter, is_part, ordered, page
+from clustermgr.web.move import CONFIRM
 from clustermgr.web.verbs import BY_NAME, Verb
 
 ORDERS: dict[str, Callable[..., Operation]] = {
@@ -51,8 +52,7 @@ def power(request: HttpRequest, slug: str, pk: int, name: str) -> HttpResponse:
 def _order(here: Here, vm: Vm, verb: Verb) -> Operation:
     given = here.request.POST
     if verb.confirm == 2 and given.get("understood") != "1":
-        text = "Tick the box to confirm that you have read the consequence."
-        raise ActionRefused(Finding("field", {"message": text}, field="understood"), status=422)
+        raise ActionRefused(field_finding("understood", CONFIRM), status=422)
     options = {"forced": given.get("forced") == "1"} if verb.extra == "forced" else {}
     key = given.get("key", "")[:64] or None
     return ORDERS[verb.name](actor=here.actor, vm=vm, key=key, **options)

@@ -1,4 +1,4 @@
-"""Refresh configuration: what differs between the cluster's copy, the host's and what runs; accepting the host's."""
+"""Refresh configuration: the cluster's copy, the host's and what runs, by field; accepting the host's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from clustermgr.access import require
 from clustermgr.actions import drift as actions
 from clustermgr.core.drift import FIELDS, Bucket, text
-from clustermgr.core.findings import Finding, finding
+from clustermgr.core.findings import finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Vm
 from clustermgr.queries.rows import vm_rows
@@ -46,7 +46,7 @@ def _accept(here: Here, vm: Vm) -> str:
     chosen = [name for name in FIELDS if given.get(f"keep-{name}") == "host"]
     if not chosen:
         text = "No field was chosen. Choose “Host” for each field that the cluster's copy should take over."
-        raise ActionRefused(Finding("field", {"message": text}), status=422)
+        raise ActionRefused(finding("field", message=text), status=422)
     actions.accept(actor=here.actor, vm=vm, fingerprint=fingerprint, fields=chosen)
     return ", ".join(FIELDS[name].lower() for name in chosen)
 

@@ -1,4 +1,4 @@
-"""The settings form of a role. Rules and conflicts are decided by the action; this shows them field by field."""
+"""The settings form of a role. Rules and conflicts are the action's; this shows them field by field."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _choices(name: str) -> list[tuple[str, str, str]]:
 def _when(vm: Vm, name: str) -> str:
     """What the host will say, as far as is known before: off means now."""
     if name not in HOST_FIELDS or name == "notes" or vm.state in (VmState.OFF, VmState.FAILED):
-        return "Applies now."
+        return ""
     if vm.state == VmState.SAVED:
         return "A saved machine is restored as it was; applies at its next cold start."
     return "Applies now where the host can do it while the machine runs, else at its next start."

@@ -1,4 +1,4 @@
-"""How states, kinds and priorities look: word, icon and colour token of each (ui.md 3.2). Sentences live in core."""
+"""How states, kinds and priorities look: word, icon and colour token of each. Sentences live in core."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@
   // -- dialogs --------------------------------------------------------------------------------------------
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target !== dialogBody || !dialogBody.firstElementChild) { return; }
+    const ordered = event.detail.xhr?.status === 202;  // nothing was swapped, and the dialog is closing
+    if (event.detail.target !== dialogBody || !dialogBody.firstElementChild || ordered) { return; }
     if (!dialog.open) { dialog.showModal(); }
-    const first = dialogBody.querySelector("[role=alert]") || dialogBody.querySelector("[data-first]")
-      || dialogBody.querySelector("input:checked:not(:disabled), [data-close]");
+    const first = ["[role=alert]", "[data-first]", "[name=target]:checked", "[name=kind]:checked", ".dialog-foot [data-close]"]
+      .map((each) => dialogBody.querySelector(each)).find(Boolean);
     if (first) { first.focus(); }
   });
   dialog?.addEventListener("close", () => dialogBody.replaceChildren());
@@ -206,7 +207,11 @@
       for (const each of all("details.account[open]")) { if (!each.contains(event.target)) { each.open = false; } }
       return;
     }
-    if (button.matches("[data-dock-switch]")) { root.dataset.dock = root.dataset.dock === "closed" ? "open" : "closed"; remember("dock", root.dataset.dock); ready(); }
+    if (button.matches("[data-dock-switch]")) {
+      root.dataset.dock = document.getElementById("dock-rows").offsetParent ? "closed" : "open";
+      remember("dock", root.dataset.dock);
+      ready();
+    }
     if (button.matches("[data-drawer]")) { drawer(!document.querySelector(".panes").classList.contains("drawer-open")); }
     if (button.matches("[data-theme-switch]")) {
       const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -232,7 +237,7 @@
       for (const row of rows) { if (!row.hasAttribute("tabindex")) { row.tabIndex = -1; } }
       if (!rows.some((row) => row.tabIndex === 0) && rows.length) { (mine || rows[0]).tabIndex = 0; }
     }
-    for (const each of all("[data-dock-switch]")) { each.setAttribute("aria-expanded", String(root.dataset.dock !== "closed")); }
+    for (const each of all("[data-dock-switch]")) { each.setAttribute("aria-expanded", String(Boolean(document.getElementById("dock-rows")?.offsetParent))); }
     for (const each of all("[data-theme-switch]")) { each.hidden = false; }
   }
   document.addEventListener("htmx:load", ready);

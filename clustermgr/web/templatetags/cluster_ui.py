@@ -1,4 +1,4 @@
-"""Template tags: icons, state badges, sizes, rates, times and region addresses. A builtin of every template."""
+"""Template tags: icons, badges, sizes, rates, times and region addresses. A builtin of every template."""
 
 from __future__ import annotations
 
