@@ -201,7 +201,7 @@ class Observer:
 
     def _configurations(self, tx: Any, configs: list[Config]) -> None:
         found = {config.uuid: config for config in configs}
-        rows = Vm.objects.select_related("owner").filter(cluster=self.cluster_id, uuid__in=found)
+        rows = Vm.objects.select_related("owner", "drift").filter(cluster=self.cluster_id, uuid__in=found)
         for vm in rows.defer("definition"):
             if vm.owner_id == found[vm.uuid].node:
                 seen_vms.configuration(tx, vm, found[vm.uuid])

@@ -83,7 +83,7 @@ def columns(vm: Vm, settings: Settings, fields: Sequence[str]) -> dict[str, Any]
 def configuration(tx: Change, vm: Vm, found: Config) -> None:
     """Compare a host's configuration with the cluster's copy: the drift row follows."""
     differences = drift.compare(copy_of(vm), found.saved, found.running)
-    known = Drift.objects.filter(vm=vm).first()
+    known: Drift | None = getattr(vm, "drift", None)
     if drift.drifted(differences):
         _drifted(tx, vm, known, found, differences)
         return
