@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "clustermgr"
+MAKE_TARGET = re.compile(r"^([a-z-]+):.*?## (.*)$", re.MULTILINE)
 SINGLE_FILES = {"access", "celery", "errors", "notices", "ports", "secrets"}
 
 
