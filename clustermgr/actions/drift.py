@@ -9,7 +9,7 @@ from clustermgr.access import Actor, require
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import busy, refuse
 from clustermgr.actions.seen_vms import columns
-from clustermgr.core.drift import FIELDS, Bucket
+from clustermgr.core.drift import FIELDS, OTHER, Bucket
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import ACTIVE
 from clustermgr.models import Drift, Operation, Vm
@@ -75,10 +75,11 @@ def _wrong(vm: Vm, drift: Drift, fields: Sequence[str] | None) -> Finding | None
 def _take(tx: Change, actor: Actor, vm: Vm, drift: Drift, fields: Sequence[str] | None) -> None:
     chosen = _differing(drift) if fields is None else list(dict.fromkeys(fields))
     left = [row for row in drift.fields if row["field"] not in chosen]
-    values: dict[str, Any] = columns(vm, _hosts(drift), chosen)
+    values: dict[str, Any] = columns(vm, _hosts(drift), [name for name in chosen if name != OTHER])
     if any(_differs(row) for row in left):
         drift.fields = left
         drift.save(update_fields=["fields"])
+        values["fingerprint"] = ""  # neither the old definition nor the host's is the agreed one now
     else:
         values |= {"definition": drift.definition, "fingerprint": drift.fingerprint}
         drift.delete()

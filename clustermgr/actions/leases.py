@@ -13,6 +13,7 @@ from django.db.models import Q
 from clustermgr import notices
 from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import ADMIT
+from clustermgr.actions.seen_vms import at_another_host
 from clustermgr.core.states import ACTIVE, Level, OperationKind, OperationState, Phase
 from clustermgr.core.words import KINDS
 from clustermgr.models import Holder, Node, Operation, Slot, Vm
@@ -178,6 +179,8 @@ def _end(tx: Change, operation: Operation, state: OperationState, **values: Any)
 
 
 def _end_vm(tx: Change, vm: Vm, state: str | None, reason: str, values: dict[str, Any]) -> None:
+    if values.get("owner", vm.owner) != vm.owner:
+        values = {**at_another_host(vm), **values}
     if state is not None:
         tx.set_vm_state(vm, state, reason, **values)
     elif values:

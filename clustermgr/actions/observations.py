@@ -151,7 +151,8 @@ class Observer:
             return False
         if role.id in self.view.drifted:
             return True  # the page says when the host was read last
-        key = (found.fingerprint, found.saved, found.running, self.view.config_versions[found.uuid])
+        version = self.view.config_versions[found.uuid]
+        key = (found.node, version, found.fingerprint, found.saved, found.running)
         if self._configs.get(found.uuid) == key:
             return False
         self._configs[found.uuid] = key

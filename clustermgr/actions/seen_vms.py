@@ -47,6 +47,8 @@ def _judgement(tx: Change, nodes: Mapping[int, Node], vm: Vm, judged: Judgement)
         values |= {"cpu_percent": None, "memory_used_mib": None}
     if judged.spent:
         values["saved_spent"] = True
+    if judged.owner != before:
+        values |= at_another_host(vm)
     tx.set_vm_state(vm, judged.state, judged.reason[:300], **values)
     _holders(tx, vm, before, judged)
     for happening in judged.happenings:
@@ -68,6 +70,12 @@ def _holders(tx: Change, vm: Vm, before: int, judged: Judgement) -> None:
         )
 
 
+def at_another_host(vm: Vm) -> dict[str, Any]:
+    """What to write of a VM with its new owner: one host may put the same definition in other words than
+    another, so its fingerprint is unknown until it is read there. Drift that is known stays known."""
+    return {} if Drift.objects.filter(vm=vm).exists() else {"fingerprint": ""}
+
+
 def copy_of(vm: Vm) -> dict[str, Any]:
     """The cluster's copy of a VM's settings, in the shape in which a host tells its own."""
     return {**vm.settings, **{name: getattr(vm, name) for name in COLUMNS}}
@@ -82,7 +90,8 @@ def columns(vm: Vm, settings: Settings, fields: Sequence[str]) -> dict[str, Any]
 
 def configuration(tx: Change, vm: Vm, found: Config) -> None:
     """Compare a host's configuration with the cluster's copy: the drift row follows."""
-    differences = drift.compare(copy_of(vm), found.saved, found.running)
+    prints = (vm.fingerprint, found.fingerprint)
+    differences = drift.compare(copy_of(vm), found.saved, found.running, prints)
     known: Drift | None = getattr(vm, "drift", None)
     if drift.drifted(differences):
         _drifted(tx, vm, known, found, differences)
@@ -92,7 +101,7 @@ def configuration(tx: Change, vm: Vm, found: Config) -> None:
         tx.event("drift_gone", vm=vm, node=vm.owner)
         tx.touch(vm)
     if vm.fingerprint != found.fingerprint:
-        # Every field that we know is equal: the cluster's copy follows in what only the host understands.
+        # Unknown after a change of our own, which every field that we know shows: the rest follows.
         definition = seal(found.definition)
         Vm.objects.filter(pk=vm.pk).update(definition=definition, fingerprint=found.fingerprint)
 

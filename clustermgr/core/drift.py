@@ -1,8 +1,9 @@
 """How a VM's configuration on its host differs from the cluster's copy: field by field, three ways.
 
-Compares settings, never definitions: a fingerprint only says "unchanged since the last look". Ignored as
-cosmetic: order of disks and networks, letter case of MAC addresses, blanks around notes, and figures that one
-side does not know (a disk's size or volume).
+Compares settings. Of the rest of a definition, which only its host understands, the fingerprint says that it
+changed; that is the field "other", shown when nothing else differs. Ignored as cosmetic: order of disks and
+networks, letter case of MAC addresses, blanks around notes, and figures that one side does not know (a disk's
+size or volume).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from clustermgr.core.readings import Settings
 from clustermgr.core.words import memory
 
 #: Field -> label, in the order of the report. The names are the keys of the settings.
+OTHER = "other"
 FIELDS = {
     "name": "Name",
     "memory_mib": "Memory",
@@ -24,6 +26,7 @@ FIELDS = {
     "disks": "Disks",
     "nics": "Networks",
     "autostart": "Start with the host",
+    OTHER: "Other settings",
 }
 #: What a running VM cannot show: compared between the cluster's copy and the host's saved one only.
 NOT_RUNNING = frozenset({"name", "notes", "autostart"})
@@ -55,15 +58,22 @@ class Difference:
         }
 
 
-def compare(cluster: Settings, host: Settings, running: Settings | None) -> list[Difference]:
-    """Every field that is not in step, with its bucket; an empty list when all three agree."""
+def compare(
+    cluster: Settings, host: Settings, running: Settings | None, fingerprints: tuple[str, str] = ("", "")
+) -> list[Difference]:
+    """Every field that is not in step, with its bucket; an empty list when all three agree.
+
+    fingerprints -- of the cluster's definition and of the host's; "" is not known and differs from nothing.
+    """
     found = []
-    for name in FIELDS:
+    for name in (each for each in FIELDS if each != OTHER):
         ours, theirs = cluster.get(name), host.get(name)
         now = None if running is None or name in NOT_RUNNING else running.get(name)
         bucket = _bucket(name, ours, theirs, now)
         if bucket is not None:
             found.append(Difference(name, ours, theirs, now, bucket))
+    if not drifted(found) and all(fingerprints) and len(set(fingerprints)) > 1:
+        found.append(Difference(OTHER, "as agreed", "not as agreed", None, Bucket.CHANGED_OUTSIDE))
     return found
 
 

@@ -17,9 +17,10 @@ WHEN = {"now": "now", "next_start": "at the next start"}
 def settings(work: Work) -> float | None:
     op, vm = work.operation, work.operation.vm
     host = work.host(op.source)
-    if op.step == "begin":
-        leases.step(op, step="apply", phase=Phase.APPLYING)
     try:
+        if op.step == "begin":
+            in_step = host.read_config(vm.uuid).fingerprint == vm.fingerprint
+            leases.step(op, step="apply", phase=Phase.APPLYING, memory={"in_step": in_step})
         # Setting the same values twice is harmless, so a new owner may simply do it again.
         applied = work.call(lambda: host.apply_settings(vm.uuid, op.params["changes"]))
         now = readings.settings(host.read_config(vm.uuid).saved)
@@ -27,6 +28,8 @@ def settings(work: Work) -> float | None:
         raise
     except DriverError as error:
         return fail(work, op.source, Trouble(f"{error.sentence} Nothing was changed.", error.raw))
+    # What only the host understands changed with it, and by this order alone: the next sweep takes it.
+    rest = {"fingerprint": ""} if op.memory.get("in_step") else {}
     words = [f"{LABELS[name]}: applied {WHEN.get(when, when)}" for name, when in applied.items()]
     leases.settle(
         op,
@@ -34,7 +37,7 @@ def settings(work: Work) -> float | None:
         outcome="; ".join(words) + ".",
         code="settings_changed",
         # Only what was ordered: any other difference on the host stays drift, for somebody to decide.
-        vm_values={**columns(vm, now, list(applied)), "config_version": vm.config_version + 1},
+        vm_values={**columns(vm, now, list(applied)), **rest, "config_version": vm.config_version + 1},
         params={"fields": ", ".join(LABELS[name] for name in applied)},
     )
     return None

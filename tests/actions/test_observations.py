@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -179,6 +179,14 @@ def test_a_reading_from_before_the_last_change_is_no_drift(hall: Hall) -> None:
     hall.web.save()
     hall.observer.observe([old])
     assert not Drift.objects.exists()
+
+
+def test_what_only_the_host_understands_drifts_as_other_settings(hall: Hall) -> None:
+    hall.observer.observe([config(hall)])
+    hall.observer.observe([replace(config(hall), fingerprint="machine type")])
+    assert [row["field"] for row in Drift.objects.get().fields] == ["other"]
+    hall.observer.observe([config(hall)])
+    assert codes() == ["drift_found", "drift_gone"]
 
 
 def test_an_unknown_cluster_part_only_follows(hall: Hall) -> None:
