@@ -9,7 +9,7 @@ from clustermgr.kvmlab.image import Program
 from clustermgr.kvmlab.layout import CSV, DISK, SUBNET, accelerator, node_folder
 
 QUIET = Program()
-#: Counts nine times a second and rewrites 96 MiB at about 20 MiB/s: moved at 32 MiB/s, it takes some seconds.
+#: Counts nine times a second and rewrites 96 MiB at about 20 MiB/s: moved at 40 MiB/s, it takes some seconds.
 BUSY = Program(ticks_per_count=2, window_mib=96, pages_per_tick=300)
 DEAF = Program(obeys_power_button=False)
 

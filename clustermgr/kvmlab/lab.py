@@ -28,6 +28,9 @@ from clustermgr.kvmlab.layout import (
 )
 from clustermgr.kvmlab.processes import end, recall, run
 
+#: Inside one machine a guest would be moved before anybody saw it move.
+BANDWIDTH_MIB_S = 40
+
 
 def up(layout: Layout) -> list[str]:
     """Start everything, after clearing what an earlier run left. Returns notes for the person who asked."""
@@ -150,6 +153,7 @@ def describe(layout: Layout, present: list[Guest]) -> dict[str, object]:
     return {
         "cluster": CLUSTER,
         "allow_unsafe_migration": True,  # a shared folder of one machine, which libvirt cannot know
+        "migration_bandwidth_mib_s": BANDWIDTH_MIB_S,
         "nodes": [
             {
                 "name": node_name(number),

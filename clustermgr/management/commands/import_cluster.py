@@ -60,9 +60,11 @@ class Command(BaseCommand):
     def _cluster(self, described: dict[str, Any]) -> Cluster:
         cluster = Cluster.objects.filter(name=described["cluster"]).first()
         if cluster is None:
-            unsafe = bool(described.get("allow_unsafe_migration", False))
             cluster = clusters.create_cluster(
-                actor=SETUP, name=described["cluster"], allow_unsafe_migration=unsafe
+                actor=SETUP,
+                name=described["cluster"],
+                allow_unsafe_migration=bool(described.get("allow_unsafe_migration", False)),
+                migration_bandwidth_mib_s=int(described.get("migration_bandwidth_mib_s", 0)),
             )
         for volume in described.get("volumes", ()):
             clusters.declare_volume(actor=SETUP, cluster=cluster, name=volume["name"], kind=volume["kind"])
