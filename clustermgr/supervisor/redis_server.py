@@ -12,8 +12,17 @@ import redis
 from clustermgr.supervisor.installation import StartRefused, redis_socket
 from clustermgr.supervisor.processes import Process
 
-# What Redis says at each start, whatever the machine; its queue is small and kept by us in rows as well.
-_EVERY_START = ("oO0OoO0OoO0Oo", "Redis version=", "Configuration loaded", "Memory overcommit", "initialized")
+# What Redis says at each start and end, whatever the machine; what it holds is small, and kept in rows too.
+_EVERY_TIME = (
+    "oO0OoO0OoO0Oo",
+    "Redis version=",
+    "Configuration loaded",
+    "Memory overcommit",
+    "Server initialized",
+    "Received SIGTERM",
+    "User requested shutdown",
+    "bye bye",
+)
 
 
 def find() -> str | None:
@@ -42,7 +51,7 @@ def own_server(var: Path) -> Process:
     path = redis_socket(var)
     _private_folder(path.parent)
     argv = options(socket=str(path), folder=str(folder), permissions="600")
-    return Process("redis", argv, program=program, grace=0.8, hide=_EVERY_START)
+    return Process("redis", argv, program=program, grace=0.8, hide=_EVERY_TIME)
 
 
 def options(*, socket: str, folder: str, permissions: str) -> tuple[str, ...]:

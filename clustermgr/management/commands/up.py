@@ -60,6 +60,7 @@ def start(place: Installation) -> None:
         keeper.run()
     finally:
         keeper.stop()
+        log.say("everything has ended.")
         keeper.close()
         log.close()
 
