@@ -39,10 +39,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.heard, self.heard_since = 0, clock().monotonic()
         self.tasks: list[asyncio.Task[None]] = []
         await self.accept()
-        if await self._rights() and await self._say_hello():
+        if await self._rights():
+            version = await asyncio.to_thread(asset_version)
+            await self.send(json.dumps({"hello": {"assets": version}}))
             self.tasks = [asyncio.create_task(job) for job in (self._deliver(), self._watch_rights())]
 
     async def disconnect(self, code: int) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         for cluster in self.topics:
             hubs.hub().leave(cluster, self.mailbox)
         self.topics = set()
@@ -50,10 +55,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if task is not asyncio.current_task():
                 task.cancel()
 
+    async def _end(self, code: int) -> None:
+        """Hang up. Nothing may be sent after the close, so the frames stop first."""
+        self._leave()
+        await self.close(code)
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         message, refused = self._read(text_data)
         if refused:
-            await self.close(refused)
+            await self._end(refused)
         elif message["type"] == "sub":
             await self._subscribe(message)
         elif message["type"] == "unsub":
@@ -80,19 +90,21 @@ class LiveConsumer(AsyncWebsocketConsumer):
             message = json.loads(text)
         except (ValueError, RecursionError):
             return {}, BAD_MESSAGE
-        if not isinstance(message, dict) or message.get("type") not in {"sub", "unsub", "rate", "pong"}:
+        if not isinstance(message, dict) or message.get("type") not in ("sub", "unsub", "rate", "pong"):
             return {}, BAD_MESSAGE
         return message, 0
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         clusters, since = _clusters(message.get("topics")), message.get("cur", 0)
         if clusters is None or not isinstance(since, int):
-            return await self.close(BAD_MESSAGE)
-        if len(self.topics | clusters) > MOST_TOPICS or not await self._rights():
-            return await self.close(NOT_ALLOWED)
+            return await self._end(BAD_MESSAGE)
+        if not await self._rights():
+            return None
+        if len(self.topics | clusters) > MOST_TOPICS:
+            return await self._end(NOT_ALLOWED)
         versions = await database_sync_to_async(queries.versions)(clusters)
         if set(versions) != clusters:
-            return await self.close(NOT_ALLOWED)
+            return await self._end(NOT_ALLOWED)
         for cluster, version in versions.items():
             told = hubs.hub().join(cluster, version, self.mailbox, get_language() or settings.LANGUAGE_CODE)
             self.topics.add(cluster)
@@ -108,18 +120,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     # -- what the page hears ------------------------------------------------------------------------------
 
-    async def _say_hello(self) -> bool:
-        await self.send(json.dumps({"hello": {"assets": await asyncio.to_thread(asset_version)}}))
-        return True
-
     async def _deliver(self) -> None:
         """One frame at a time: while the browser is slow to take it, the mailbox merges the next."""
-        while True:
-            await self.mailbox.arrived.wait()
-            text = self.mailbox.take()
-            if text is not None:
-                await self.send(text)
-                await self._rest()
+        with suppress(OSError):  # the browser is gone; its disconnect follows
+            while True:
+                await self.mailbox.arrived.wait()
+                text = self.mailbox.take()
+                if text is not None:
+                    await self.send(text)
+                    await self._rest()
 
     async def _rest(self) -> None:
         """A hidden page sleeps between frames, until the time has passed or it comes into sight."""
@@ -130,8 +139,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     # -- rights -------------------------------------------------------------------------------------------
 
     async def _watch_rights(self) -> None:
-        while await self._rights():
+        allowed = True
+        while allowed:
             await hubs.passed(RIGHTS_S)
+            allowed = await self._rights()
 
     async def _rights(self) -> bool:
         """Read the session and the role afresh; close, and say why, when either does not reach."""
@@ -139,11 +150,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
         session = store(getattr(self.scope.get("session"), "session_key", None))
         user = await get_user({"session": session})
         if not user.is_authenticated:
-            await self.close(SIGN_IN)
+            await self._end(SIGN_IN)
             return False
         role = await database_sync_to_async(role_of)(user)
         if not Actor(user.get_username(), role, "socket", user).may("view"):
-            await self.close(NOT_ALLOWED)
+            await self._end(NOT_ALLOWED)
             return False
         return True
 

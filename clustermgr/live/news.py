@@ -49,7 +49,7 @@ class News:
 
     def changed(self, notice: Changed) -> None:
         """Commits of several processes may arrive in any order: a hole keeps the cursor below it.
-        A notice of a version already told brings samples (processor, memory) of rows that are as they were."""
+        A notice of a version already told brings samples (processor, memory) of unchanged rows."""
         if notice.version <= self.cursor:
             self.samples.update(dict.fromkeys(notice.subjects))
         else:

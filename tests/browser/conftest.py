@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests import abilities
+from tests.browser.console import Console
+from tests.stack import Stack
 
 SWITCHES = [
     "--no-sandbox",
@@ -70,13 +72,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         item.failed = True  # type: ignore[attr-defined]
 
 
+#: What a browser says of requests that were refused, cut off or could not be sent: no fault of a script.
+REQUESTS = ("Failed to load resource", "WebSocket connection", "htmx:sendError", "htmx:afterRequest")
+
+
 def _broken(message: Any) -> bool:
-    """Violations of the content security policy, and errors of our scripts; a refused request is no error."""
-    return (
-        message.type == "error"
-        and "Failed to load resource" not in message.text
-        and ("WebSocket" not in message.text)
-    )
+    """Errors of our scripts, and violations of the content security policy."""
+    return message.type == "error" and not message.text.startswith(REQUESTS)
 
 
 def _shoot(contexts: list[Any], name: str) -> None:
@@ -85,3 +87,10 @@ def _shoot(contexts: list[Any], name: str) -> None:
         path = SHOTS / f"{name.replace('/', '-')}-{number}.png"
         page.screenshot(path=path)
         print(f"screenshot: {path}")
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """The demonstration on its own processes, with an account for each role; one for all browser tests."""
+    with Stack(tmp_path_factory.mktemp("console")) as stack:
+        yield Console.of(stack)

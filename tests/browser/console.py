@@ -38,13 +38,13 @@ class Console:
         page.wait_for_selector("#dock")
         return page
 
-    def vm_id(self, name: str) -> int:
-        query = "SELECT id FROM clustermgr_vm WHERE name = ? AND cluster_id = (SELECT min(id) "
-        return int(orders.rows(self.stack, query + "FROM clustermgr_cluster)", name)[0]["id"])
+    def column(self, vm: str, column: str) -> Any:
+        """What the cluster's row of this VM says, read past the console."""
+        return orders.rows(self.stack, "SELECT * FROM clustermgr_vm WHERE name = ?", vm)[0][column]
 
     def roles(self, page: Any, name: str) -> str:
         """Open the list of roles with this one selected; answers the selector of its row."""
-        number = self.vm_id(name)
+        number = self.column(name, "id")
         page.goto(f"{self.url}/roles/?sel={number}")
         page.wait_for_selector("#live-pill[data-state=live]")
         return f"#vm-{number}-row"

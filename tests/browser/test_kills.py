@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,7 @@ MOVES = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(Path(tmp_path_factory.mktemp("kills"))) as stack:
+    with Stack(tmp_path_factory.mktemp("kills")) as stack:
         yield stack
 
 

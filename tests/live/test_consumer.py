@@ -64,6 +64,7 @@ GARBAGE = [
     "[]",
     "null",
     '{"type":"order","verb":"turn_off"}',
+    '{"type":[]}',
     '{"type":"sub"}',
     '{"type":"sub","topics":"cluster:1"}',
     '{"type":"sub","topics":[]}',
