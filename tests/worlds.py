@@ -1,4 +1,4 @@
-"""Builders of rows for tests: `c = cluster("c1"); n = node(c, "hv-01"); v = vm("web01", on=n)`. No fixtures here."""
+"""Builders of rows for tests: `c = cluster("c1"); n = node(c, "hv-01"); v = vm("web01", on=n)`."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, QuerySet, Value, When
 from django.db.models.functions import Lower
 
 from clustermgr.core.states import ACTIVE, PRIORITY_RANK, VmState
-from clustermgr.models import Cluster, Event, Node, Vm
+from clustermgr.models import Cluster, Event, Holder, Node, Vm
 from clustermgr.queries.rows import OperationRow, VmRow, operation_row, operations, vm_rows_of, vms
 
 PAGE = 100
@@ -139,7 +139,11 @@ def role_detail(cluster: Cluster, pk: int, *, moves: int = 0, events: int = 0) -
     row = rows.filter(cluster=cluster, pk=pk).first()
     if row is None:
         return None
-    names = dict(Node.objects.filter(cluster=cluster).values_list("pk", "name"))
+    holds = Exists(Holder.objects.filter(vm=row, node=OuterRef("pk")))
+    nodes = list(
+        Node.objects.filter(cluster=cluster).annotate(holds=holds).values_list("pk", "name", "holds")
+    )
+    names = {node: name for node, name, _ in nodes}
     settings = row.settings if isinstance(row.settings, dict) else {}
     return RoleDetail(
         vm=vm_rows_of([row])[0],
@@ -148,7 +152,7 @@ def role_detail(cluster: Cluster, pk: int, *, moves: int = 0, events: int = 0) -
         offline_action=row.offline_action,
         preferred=[names[n] for n in row.preferred_owners if n in names],
         possible=[names[n] for n in row.possible_owners if n in names],
-        holders=[names.get(n, "?") for n in row.holders.values_list("node_id", flat=True)],
+        holders=[name for _, name, held in nodes if held],
         disks=settings.get("disks", []),
         nics=settings.get("nics", []),
         uuid=row.uuid,

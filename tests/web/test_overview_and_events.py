@@ -1,0 +1,99 @@
+"""What the overview says needs attention, and how events are found again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+from django.test import Client
+
+from clustermgr.core.states import Level, NodeState, OperationState, VmState
+from clustermgr.models import VolumeAccess
+from clustermgr.ports import clock
+from clustermgr.queries.overview import overview
+from tests import worlds
+from tests.web.asks import REGION, text_of
+
+
+def texts(world: SimpleNamespace) -> list[str]:
+    world.c1.refresh_from_db()
+    return [each.text for each in overview(world.c1).attention]
+
+
+def test_the_worst_stands_first(world: SimpleNamespace) -> None:
+    world.two.state = NodeState.DOWN
+    world.two.save()
+    worlds.vm("bad01", on=world.one, state=VmState.FAILED)
+    VolumeAccess.objects.filter(node=world.one).update(reachable=False)
+    assert set(texts(world)[:2]) == {"hv-02 is down", "bad01 has failed"}
+    assert set(texts(world)[2:]) == {
+        "The configuration of off01 differs from its host's",
+        "hv-01 does not reach the volume csv1",
+    }
+
+
+def test_a_failed_order_stands_there_until_a_later_one_ended(world: SimpleNamespace) -> None:
+    now = clock().now()
+    failed = {"state": OperationState.FAILED, "finished_at": now, "outcome": "No answer."}
+    worlds.operation(world.web01, **failed)
+    assert "Live migration of web01 failed" in texts(world)
+    worlds.operation(world.web01, state=OperationState.SUCCEEDED, finished_at=now)
+    assert "Live migration of web01 failed" not in texts(world)
+
+
+def test_figures_that_are_old_say_so(world: SimpleNamespace, ana: Client) -> None:
+    world.c1.watch.heard_at = clock().now() - timedelta(minutes=5)
+    world.c1.watch.save()
+    world.one.observed_at = clock().now() - timedelta(minutes=5)
+    world.one.save()
+    shown = text_of(ana.get(world.url + "roles/"))
+    assert "Last known: Running" in shown
+    assert "as of" in shown
+
+
+def test_events_are_found_by_level_node_role_and_text(world: SimpleNamespace, ana: Client) -> None:
+    worlds.event(world.c1, "node_down", Level.ERROR, node=world.two, params={"reason": "no power."})
+    url = world.url + "events/?"
+    assert "hv-02 is down: no power." in text_of(ana.get(url + "level=warning"))
+    assert "web01 was started" not in text_of(ana.get(url + "level=warning"))
+    assert "hv-02 is down" in text_of(ana.get(f"{url}node={world.two.pk}"))
+    assert "web01 was started on hv-01." in text_of(ana.get(f"{url}role={world.web01.pk}"))
+    assert "web01 was started on hv-01." in text_of(ana.get(url + "q=was+started"))
+    assert "No event matches this filter." in text_of(ana.get(url + "q=nonsense"))
+
+
+def test_an_event_shows_its_cause_and_what_it_led_to(world: SimpleNamespace, ana: Client) -> None:
+    down = worlds.event(world.c1, "node_down", Level.ERROR, node=world.two, params={"reason": "no power."})
+    worlds.event(world.c1, "vm_unmonitored", Level.WARNING, vm=world.web01, node=world.two, cause=down)
+    assert "web01 is unmonitored: hv-02 does not answer." in text_of(ana.get(f"{world.url}events/{down.pk}/"))
+
+
+def test_new_events_are_offered_not_pushed(world: SimpleNamespace, ana: Client) -> None:
+    url = f"{world.url}events/?newest={world.event.pk}&region=new-events"
+    assert "new event" not in text_of(ana.get(url, headers=REGION))
+    worlds.event(world.c1, "vm_started", vm=world.web01)
+    assert "1 new event: show" in text_of(ana.get(url, headers=REGION))
+
+
+def test_older_events_are_paged_by_a_stable_cursor(world: SimpleNamespace, ana: Client) -> None:
+    for _ in range(105):
+        worlds.event(world.c1, "vm_started", vm=world.web01)
+    first = ana.get(world.url + "events/").content.decode()
+    cursor = first.split("before=")[1].split('"')[0]
+    second = ana.get(f"{world.url}events/?before={cursor}").content.decode()
+    assert first.count('class="level-') == 100
+    assert second.count('class="level-') == 6
+
+
+def test_a_simulated_node_says_so(world: SimpleNamespace, ana: Client, settings: object) -> None:
+    settings.LAB_CONSOLE_URL = "http://127.0.0.1:8001/"  # type: ignore[attr-defined]
+    shown = ana.get(f"{world.url}nodes/{world.one.pk}/").content.decode()
+    assert "Simulated" in shown
+    assert "http://127.0.0.1:8001/" in shown
+
+
+def test_the_audit_holds_refusals_too(world: SimpleNamespace, ana: Client) -> None:
+    ana.post(f"{world.url}roles/{world.web01.pk}/move/", {"target": world.one.pk})
+    shown = text_of(ana.get(world.url + "audit/?refused=1"))
+    assert "web01 is already on hv-01." in shown
+    assert "web 127.0.0.1" in shown

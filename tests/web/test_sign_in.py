@@ -1,0 +1,99 @@
+"""Signing in and out: throttled, in words, by form and by a link that works once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from clustermgr.actions import accounts
+from tests import worlds
+from tests.fakes import VirtualClock
+from tests.web.asks import PANES, text_of
+
+pytestmark = pytest.mark.django_db
+RIGHT = {"username": "ana", "password": worlds.PASSWORD}
+
+
+@pytest.fixture
+def account() -> None:
+    worlds.user("ana", "administrator", password=worlds.PASSWORD)
+
+
+def test_the_right_password_leads_to_where_one_wanted_to_go(account: None, client: Client) -> None:
+    worlds.cluster("c1")
+    asked = client.get("/c/c1/roles/?q=web")
+    assert asked["Location"] == "/sign-in/?next=/c/c1/roles/%3Fq%3Dweb"
+    response = client.post("/sign-in/", {**RIGHT, "next": "/c/c1/roles/?q=web"})
+    assert response["Location"] == "/c/c1/roles/?q=web"
+    assert client.get("/c/c1/roles/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "\\\\evil"]
+)
+def test_signing_in_leads_nowhere_else(target: str, account: None, client: Client) -> None:
+    assert client.post("/sign-in/", {**RIGHT, "next": target})["Location"] == "/"
+
+
+def test_a_wrong_password_says_so_and_keeps_the_name(account: None, client: Client) -> None:
+    response = client.post("/sign-in/", {"username": "ana", "password": "wrong"})
+    assert response.status_code == 401
+    assert "The name or the password is wrong." in text_of(response)
+    assert 'value="ana"' in response.content.decode()
+
+
+def test_five_wrong_attempts_lock_the_name_with_a_clear_page(account: None, client: Client) -> None:
+    for _ in range(5):
+        response = client.post("/sign-in/", {"username": "ana", "password": "wrong"})
+    assert response.status_code == 429
+    assert "Locked for 15 minutes" in text_of(response)
+    assert client.post("/sign-in/", RIGHT).status_code == 429
+
+
+def test_an_account_without_a_role_sees_nothing(client: Client) -> None:
+    worlds.cluster("c1")
+    client.force_login(worlds.outsider(), backend="django.contrib.auth.backends.ModelBackend")
+    response = client.get("/c/c1/")
+    assert response.status_code == 403
+    assert "Ask an administrator." in text_of(response)
+
+
+def test_a_part_asked_for_without_a_session_sends_htmx_to_sign_in(client: Client) -> None:
+    worlds.cluster("c1")
+    headers = {**PANES, "HX-Current-URL": "http://testserver/c/c1/roles/"}
+    response = client.get("/c/c1/roles/", headers=headers, follow=True)
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == "/sign-in/?next=%2Fc%2Fc1%2Froles%2F"
+
+
+def test_signing_out_ends_the_session(ana: Client) -> None:
+    assert ana.get("/sign-out/").status_code == 405
+    ana.post("/sign-out/")
+    assert ana.get("/")["Location"].startswith("/sign-in/")
+
+
+def test_a_link_signs_in_once(client: Client) -> None:
+    token = accounts.make_link(worlds.admin())
+    assert client.get(f"/sign-in/{token}/")["Location"] == "/"
+    assert client.get("/?all=1").status_code == 200
+    response = Client().get(f"/sign-in/{token}/")
+    assert response.status_code == 403
+    assert "was used before or is too old" in text_of(response)
+
+
+def test_a_link_ends_after_its_time_and_when_a_newer_one_is_made(clock: VirtualClock) -> None:
+    user = worlds.admin()
+    old, new = accounts.make_link(user), accounts.make_link(user, timedelta(minutes=5))
+    assert accounts.use_link(old) is None
+    clock.advance(301)
+    assert accounts.use_link(new) is None
+
+
+def test_a_link_of_a_blocked_account_does_nothing() -> None:
+    user = worlds.admin()
+    token = accounts.make_link(user)
+    user.is_active = False
+    user.save()
+    assert accounts.use_link(token) is None
