@@ -282,7 +282,7 @@
     try {
       answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": id, "HX-Current-URL": location.href }, credentials: "same-origin" });
     } catch { return null; }
-    if (answer.status === 401 || answer.status === 403) { finish(answer.status === 401 ? "signed-out" : live.state); return null; }
+    if (answer.status === 401) { finish(); return null; }
     if (!answer.ok) { return null; }
     live.fetched += 1;
     const holder = document.createElement("template");
@@ -365,8 +365,7 @@
   function lost(code) {
     clearTimeout(watchdog);
     socket = null;
-    if (code === 4401) { finish("signed-out"); return; }
-    if (code === 4403) { finish("reconnecting"); return; }
+    if (code === 4401 || code === 4403) { finish(); return; }
     if (over) { return; }
     tries += 1;
     if (live.state !== "offline") { show("reconnecting"); }
@@ -374,20 +373,20 @@
     retry = setTimeout(connect, Math.random() * Math.min(30000, 500 * 2 ** (tries - 1)));
   }
 
-  function finish(state) {
-    if (state !== "signed-out") { return; }
+  /* The session or the right to look has ended: trying again is of no use. */
+  function finish() {
     over = true;
     clearInterval(poller);
     clearTimeout(retry);
     clearTimeout(watchdog);
     if (socket) { socket.close(); socket = null; }
-    show(state);
+    show("signed-out");
   }
 
   async function poll() {
     try {
       const answer = await fetch(`${body.dataset.liveUrl}?since=${live.cursor}`, { credentials: "same-origin", headers: { Accept: "application/json" } });
-      if (answer.status === 401) { finish("signed-out"); return; }
+      if (answer.status === 401) { finish(); return; }
       if (!answer.ok) { throw new Error(String(answer.status)); }
       take(await answer.json());
       if (poller) { show("reconnecting"); }

@@ -178,10 +178,11 @@ def test_without_a_socket_the_page_polls_and_without_that_it_says_offline(page: 
     assert page.get_attribute("#live-bar", "role") == "alert"
 
 
-def test_an_ended_session_is_said_and_nothing_is_tried_again(page: Any) -> None:
+@pytest.mark.parametrize("code", [4401, 4403])
+def test_an_ended_session_is_said_and_nothing_is_tried_again(page: Any, code: int) -> None:
     stub = Stub(page, LIST)
     stub.state("live")
-    stub.hang_up(4401)
+    stub.hang_up(code)
     stub.state("signed-out")
     assert page.is_visible("text=Sign in again")
     page.wait_for_timeout(700)
