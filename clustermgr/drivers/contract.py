@@ -6,7 +6,8 @@ Rules for every implementation
 - Every call has a deadline (seconds, given at `connect`) and raises `HostUnreachable` when it passes.
 - A VM is addressed by its UUID (canonical lower-case text), never by name.
 - `begin_*` starts work that takes time and returns a `Handle` at once. The handle ends with the process that
-  holds it; the work on the host may go on without it, so outcomes are *observed* (`sight`, `jobs`), not returned.
+  holds it; the work on the host may go on without it, so outcomes are *observed* (`sight`, `jobs`), never
+  returned.
 - Sizes are bytes unless a name says `_mib`; rates are bytes per second; times are seconds.
 """
 
@@ -265,7 +266,7 @@ class HostDriver(Protocol):
         ...
 
     def undefine(self, uuid: str) -> None:
-        """Remove the definition, keeping firmware variables and TPM state. No error when it is gone already."""
+        """Remove the definition, keeping firmware variables and TPM state. No error when it is gone."""
         ...
 
     def apply_settings(self, uuid: str, changes: Mapping[str, object]) -> dict[str, str]:
