@@ -12,6 +12,8 @@ from clustermgr.models import Node
 
 #: How long a guest may take to shut down: FCM's pending timeout.
 SHUTDOWN_PATIENCE_S = 180.0
+#: A guest that still boots hears nothing: it is asked again as often as this.
+ASK_AGAIN_S = 20.0
 #: A stop without the guest is over within this, or the VM is held (safety.md 1.4).
 STOP_PATIENCE_S = 60.0
 #: A save whose job is not seen is over after this: it ended, or never began.
@@ -76,21 +78,29 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
 
 def _stopping(work: Work, node: Node, sight: DomainSight, how: OfflineAction) -> float:
     op = work.operation
+    waited = work.same_for("stopping")
     if not work.ordered:
         _begin(work, Phase.STOPPING, VmState.STOPPING)
         work.ordered = True
-        host = work.host(node)
-        if how == OfflineAction.TURN_OFF:
-            work.attempt(lambda: host.destroy(op.vm.uuid))
-        else:
-            forced = how == OfflineAction.SHUT_DOWN_FORCED
-            work.attempt(lambda: host.begin_shutdown(op.vm.uuid, forced=forced))
+        work.attempt(lambda: _ask(work, node, how))
+    elif how != OfflineAction.TURN_OFF and waited >= work.asked_again_at + ASK_AGAIN_S:
+        work.asked_again_at = waited
+        with contextlib.suppress(Trouble):  # the first call was taken; this one may come too late
+            work.attempt(lambda: _ask(work, node, how))
     leases.renew(op)
     patience = STOP_PATIENCE_S if how == OfflineAction.TURN_OFF else SHUTDOWN_PATIENCE_S
-    if work.same_for("stopping") >= patience:
+    if waited >= patience:
         minutes = round(patience / 60)
         raise Trouble(f"{op.vm.name} did not stop within {minutes} min; it still runs on {node.name}.")
     return SAMPLE_S
+
+
+def _ask(work: Work, node: Node, how: OfflineAction) -> None:
+    host, uuid = work.host(node), work.operation.vm.uuid
+    if how == OfflineAction.TURN_OFF:
+        host.destroy(uuid)
+    else:
+        host.begin_shutdown(uuid, forced=how == OfflineAction.SHUT_DOWN_FORCED)
 
 
 def state_of(sight: DomainSight | None) -> VmState:

@@ -53,6 +53,7 @@ class Work:
         self.handle: Handle | None = None
         self.span = (0.0, 100.0)  # the part of the whole bar that the present stage fills
         self.ordered = False  # this worker has made the call of the present stage
+        self.asked_again_at = 0.0  # seconds into the wait for a guest to shut down
         self._hosts: dict[int, HostDriver] = {}
         self._look: object = None
         self._look_since = 0.0

@@ -11,7 +11,7 @@ from clustermgr.errors import ActionRefused
 from clustermgr.models import Holder
 from tests.jobs.conftest import Stage
 from tests.jobs.joining import join_new_vms
-from tests.jobs.killing import carry
+from tests.jobs.killing import carry, finish
 
 
 def test_start_runs_an_off_vm_on_its_node(stage: Stage) -> None:
@@ -39,6 +39,16 @@ def test_a_guest_that_does_not_shut_down_is_reported_and_runs_on(stage: Stage) -
     assert failed.state == OperationState.FAILED
     assert "did not stop within 3 min" in failed.outcome
     assert stage.vm("web").wanted == Wanted.RUNNING
+
+
+def test_a_guest_that_did_not_hear_the_first_time_is_asked_again(stage: Stage) -> None:
+    stage.faults.plan(stage.vm("web").uuid, {"stop_hangs": True})
+    order = vms.shut_down(actor=stage.actor, vm=stage.vm("web"))
+    work = carry(stage, order.pk, seconds=30)
+    stage.faults.plan(stage.vm("web").uuid, {"stop_hangs": False})
+    finish(stage, work)
+    assert stage.fresh(order).state == OperationState.SUCCEEDED
+    assert stage.where("web") == {}
 
 
 def test_turn_off_cuts_the_power_of_a_hung_guest(stage: Stage) -> None:
