@@ -17,7 +17,7 @@ stage() {
 }
 
 stage unit -n 2 --dist loadfile -m "not browser and not qemu" --durations=5
-stage browser -m browser --durations=5
+stage browser -m "browser and not qemu" --durations=5
 stage qemu -m qemu --durations=5
 
 if [ ${#failed[@]} -gt 0 ]; then
