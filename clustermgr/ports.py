@@ -32,6 +32,10 @@ class Runner(Protocol):
         reaper re-sends from the rows."""
         ...
 
+    def listening(self) -> set[str]:
+        """The queues that living workers take from; may wait a second. Empty when nobody answers."""
+        ...
+
 
 class RealClock:
     def now(self) -> datetime:
@@ -51,6 +55,12 @@ class CeleryRunner:
         from clustermgr.celery import app
 
         app.send_task(task, args=args, queue=queue, expires=expires, ignore_result=True)
+
+    def listening(self) -> set[str]:
+        from clustermgr.celery import app
+
+        answers = app.control.inspect(timeout=0.8).active_queues() or {}
+        return {str(queue["name"]) for queues in answers.values() for queue in queues}
 
 
 class _Ports:

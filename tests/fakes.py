@@ -45,6 +45,9 @@ class RecordingRunner:
     ) -> None:
         self.enqueued.append(Enqueued(task, args, queue))
 
+    def listening(self) -> set[str]:
+        return {"operations", "watch", "engine", "default"}
+
     @property
     def names(self) -> list[str]:
         return [entry.task for entry in self.enqueued]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import timedelta
 
@@ -9,56 +10,71 @@ import redis
 from django.conf import settings
 
 from clustermgr.models import Cluster
-from clustermgr.ports import clock
+from clustermgr.ports import clock, runner
 
 HEARD_WITHIN = timedelta(seconds=10)
-ASK_EVERY_S = 5.0
+ASK_EVERY_S = 8.0
 FIRST_ANSWER_S = 0.3
+SILENT_TIMES = 2  # one answer that is late is no dead worker
+log = logging.getLogger(__name__)
 
 
-class RedisPulse:
-    """Asks Redis in a thread of its own; readers get the last answer at once."""
+class Pulse:
+    """Asks Redis and the workers in a thread of its own; readers get the last answer at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._asked = float("-inf")
-        self._alive = True
+        self._redis = True
+        self._silent = 0
 
-    def alive(self) -> bool:
+    def missing(self) -> list[str]:
         now = clock().monotonic()
         with self._lock:
             first = self._asked == float("-inf")
-            if now - self._asked < ASK_EVERY_S or (self._thread and self._thread.is_alive()):
-                return self._alive
-            self._asked = now
-            self._thread = threading.Thread(target=self._ask, name="redis-pulse", daemon=True)
-            self._thread.start()
-        if first:
-            self._thread.join(FIRST_ANSWER_S)
-        return self._alive
+            thread = self._thread
+            if now - self._asked >= ASK_EVERY_S and not (thread and thread.is_alive()):
+                self._asked = now
+                self._thread = thread = threading.Thread(target=self._ask, name="pulse", daemon=True)
+                thread.start()
+        if first and thread:
+            thread.join(FIRST_ANSWER_S)
+        if not self._redis:
+            return ["Redis"]
+        return ["the worker"] if self._silent >= SILENT_TIMES else []
 
     def _ask(self) -> None:
-        try:
-            client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
-            with client:
-                self._alive = bool(client.ping())
-        except redis.RedisError:
-            self._alive = False
+        self._redis = _redis_answers()
+        if self._redis:
+            self._silent = 0 if _worker_answers() else self._silent + 1
 
 
-_pulse = RedisPulse()
+def _redis_answers() -> bool:
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _worker_answers() -> bool:
+    try:
+        return "operations" in runner().listening()
+    except Exception as error:  # a broker that breaks off has many errors; all mean that nobody answered
+        log.debug("workers were not asked: %s", error)
+        return False
+
+
+pulse = Pulse()
 
 
 def not_running(cluster: Cluster, *, untaken: bool) -> list[str]:
     """What is missing, in the administrator's words. `untaken`: an order waits and nobody takes it."""
-    missing = []
-    now = clock().now()
-    if not _pulse.alive():
-        missing.append("Redis")
+    missing = pulse.missing()
     watch = getattr(cluster, "watch", None)
-    if watch is None or watch.heard_at is None or now - watch.heard_at > HEARD_WITHIN:
+    if watch is None or watch.heard_at is None or clock().now() - watch.heard_at > HEARD_WITHIN:
         missing.append("the watch process")
-    if untaken:
+    if untaken and "the worker" not in missing:
         missing.append("the worker")
     return missing

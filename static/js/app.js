@@ -233,7 +233,10 @@
     for (const table of all("table[data-grid]")) {
       const rows = all("tbody tr", table);
       const mine = rows.find((row) => row.dataset.select && row.dataset.select === selected && table.closest("#roles-list"));
-      if (mine) { mine.setAttribute("aria-selected", "true"); }
+      if (mine && !mine.hasAttribute("aria-selected")) {
+        mine.setAttribute("aria-selected", "true");
+        if (rows.every((row) => row === mine || !row.hasAttribute("aria-selected"))) { mine.scrollIntoView({ block: "nearest" }); }
+      }
       for (const row of rows) { if (!row.hasAttribute("tabindex")) { row.tabIndex = -1; } }
       if (!rows.some((row) => row.tabIndex === 0) && rows.length) { (mine || rows[0]).tabIndex = 0; }
     }
