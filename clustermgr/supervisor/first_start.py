@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
@@ -38,6 +38,8 @@ def prepare(installation: Installation, say: Say) -> None:
         _require_database()
         _migrate(say)
         _make_cluster(installation, say)
+    except CommandError as error:
+        raise StartRefused(str(error)) from None
     except OperationalError as error:
         reason = " ".join(str(error).split()) or "no answer"
         raise StartRefused(f"The database of DATABASE_URL cannot be used: {reason}") from None

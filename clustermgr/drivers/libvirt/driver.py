@@ -11,7 +11,8 @@ try:
     import libvirt  # noqa: F401
 except ImportError as missing:
     raise Unsupported(
-        "The libvirt driver is not installed: pip install -r requirements-libvirt.txt", raw=str(missing)
+        "libvirt-python is not installed. Install it: .venv/bin/pip install -r requirements-libvirt.txt",
+        raw=str(missing),
     ) from missing
 
 from clustermgr.drivers.libvirt import children, definitions, host, moving, sights, storage

@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from clustermgr.access import Actor
 from clustermgr.actions import clusters
 from clustermgr.core.states import Role
+from clustermgr.drivers import registry
+from clustermgr.drivers.contract import Unsupported
 from clustermgr.errors import ActionRefused
 from clustermgr.jobs import inventory
 from clustermgr.models import Cluster, Node
@@ -31,11 +33,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         described = self._read(options["file"], options["kvm_lab"])
         try:
+            for driver in sorted({node["driver"] for node in described["nodes"]}):
+                registry.load(driver)
             cluster = self._cluster(described)
             nodes = [self._node(cluster, node) for node in described["nodes"]]
         except (KeyError, TypeError, ValueError) as error:
             raise CommandError(f"The description lacks or misspells {error}.") from None
-        except ActionRefused as refused:
+        except (ActionRefused, Unsupported) as refused:
             raise CommandError(str(refused)) from None
         for sentence in inventory.take_in_all(nodes, described.get("hints")):
             self.stderr.write(sentence)
@@ -52,8 +56,8 @@ class Command(BaseCommand):
         try:
             return dict(json.loads(Path(name).read_text()))
         except OSError:
-            hint = " Bring the lab up first: make kvm-lab." if kvm_lab else ""
-            raise CommandError(f"{name} cannot be read.{hint}") from None
+            down = "The KVM lab is not up. Bring it up first: make kvm-lab"
+            raise CommandError(down if kvm_lab else f"{name} cannot be read.") from None
         except ValueError as error:
             raise CommandError(f"{name} is not JSON: {error}.") from None
 
