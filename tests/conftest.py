@@ -7,26 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Generator, Iterator
-from pathlib import Path
 
-# Before Django reads its settings: nothing of a real installation may be touched by a test.
-_VAR = Path(tempfile.mkdtemp(prefix="clustermgr-tests-"))
-os.environ["CLUSTERMGR_VAR"] = str(_VAR)
-os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
-if not os.environ.get("TEST_DATABASE_URL"):
-    os.environ.pop("DATABASE_URL", None)
-else:
-    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
-os.environ["REDIS_URL"] = f"unix://{_VAR / 'no-redis.sock'}"
-os.environ.pop("CLUSTERMGR_TLS", None)
+import pytest
 
-import pytest  # noqa: E402
-
-from clustermgr import ports  # noqa: E402
-from tests import abilities  # noqa: E402
-from tests.fakes import RecordingRunner, VirtualClock  # noqa: E402
+from clustermgr import ports
+from tests import abilities
+from tests.fakes import RecordingRunner, VirtualClock
+from tests.settings import PRIVATE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    shutil.rmtree(_VAR, ignore_errors=True)
+    shutil.rmtree(PRIVATE, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)
