@@ -91,7 +91,7 @@ def overview(cluster: Cluster) -> Overview:
     counts = {state: n for state, n, _ in found_states}
     committed = sum(mib for state, _, mib in found_states if state in _LIVE)
     found = [*_nodes(rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
-    found.sort(key=lambda each: (_RANK[each.level], each.since is None, each.since))
+    found.sort(key=lambda each: (_RANK[Level(each.level)], each.since is None, each.since))
     return Overview(
         nodes=rows,
         attention=found[:SHOWN],

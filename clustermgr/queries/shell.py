@@ -9,11 +9,12 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from clustermgr.core.states import ACTIVE, OperationState, VmState
+from clustermgr.core.states import ACTIVE, OperationKind, OperationState, VmState
 from clustermgr.models import Cluster, Node, Vm
 from clustermgr.ports import clock
 from clustermgr.queries.rows import OperationRow, operation_row, operations
 
+MOVES = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION, OperationKind.MOVE)
 DOCK_ROWS = 12
 RECENT = timedelta(minutes=10)
 TAKEN_WITHIN = timedelta(seconds=15)
@@ -35,6 +36,7 @@ class Dock:
     queued: int
     failed: int
     more: int
+    moves: int
     untaken: bool  # an order waits for a worker without any reason
 
     @property
@@ -70,7 +72,7 @@ def tree(cluster: Any, dock: Dock) -> Tree:
         ],
         roles=cluster.role_count,
         failed_roles=cluster.failed_count,
-        moves=dock.active,
+        moves=dock.moves,
     )
 
 
@@ -90,6 +92,7 @@ def dock(cluster: Cluster) -> Dock:
         running=active - queued,
         queued=queued,
         failed=states.count(OperationState.FAILED),
+        moves=sum(row.active and row.kind in MOVES for row in rows),
         more=max(0, len(rows) - DOCK_ROWS),
         untaken=any(_untaken(row) for row in rows),
     )

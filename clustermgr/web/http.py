@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from clustermgr.access import VERBS, Actor, require, role_of
-from clustermgr.core.findings import finding
+from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Node, Operation, Vm
 from clustermgr.queries import health, shell
@@ -40,11 +40,11 @@ class Here:
 
     def vm(self, pk: int) -> Vm:
         found = Vm.objects.select_related("cluster", "owner", "volume").filter(cluster=self.cluster, pk=pk)
-        return found.first() or self._missing("unknown_vm", vm=pk)
+        return found.first() or self._missing(finding("unknown_vm", vm=pk, cluster=self.cluster.name))
 
     def node(self, pk: int) -> Node:
         found = Node.objects.filter(cluster=self.cluster, pk=pk).first()
-        return found or self._missing("unknown_node", node=pk)
+        return found or self._missing(finding("unknown_node", node=pk, cluster=self.cluster.name))
 
     def operation(self, pk: int) -> Operation:
         found = Operation.objects.select_related("cluster", "vm", "source", "target")
@@ -53,8 +53,8 @@ class Here:
     def url(self, name: str, *args: object) -> str:
         return reverse(name, args=[self.cluster.slug, *args])
 
-    def _missing(self, code: str, **params: object) -> Any:
-        raise ActionRefused(finding(code, cluster=self.cluster.name, **params), status=404)
+    def _missing(self, found: Finding) -> Any:
+        raise ActionRefused(found, status=404)
 
     def _lost(self, sentence: str) -> Any:
         raise Http404(sentence)

@@ -48,7 +48,7 @@ def cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     here = enter(request, slug)
     require(here.actor, "cancel")
     found = here.operation(pk)
-    context = {"operation": operation_row(found)}
+    context: dict[str, object] = {"operation": operation_row(found)}
     if request.method != "POST":
         return page(here, "dialogs/cancel.html", context)
     try:

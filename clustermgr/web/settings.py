@@ -37,11 +37,8 @@ def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     vm = here.vm(pk)
     if request.method != "POST":
         return _form(here, vm)
-    base = {name: request.POST.get(f"base-{name}", "").replace("\r\n", "\n") for name in FIELDS}
+    base, given = _sent(request)
     # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
-    given = {
-        name: request.POST.get(name, "").replace("\r\n", "\n") for name in FIELDS if name in request.POST
-    }
     changes = {name: value for name, value in given.items() if value != base[name]}
     version = whole(request.POST.get("version", "")) or 0
     key = request.POST.get("key", "")[:64] or None
@@ -54,6 +51,13 @@ def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if operation is None:
         return done(here, f"Settings of {vm.name} were saved.", "role", vm.pk)
     return ordered(here, operation, f"The new settings of {vm.name} are being applied.")
+
+
+def _sent(request: HttpRequest) -> tuple[dict[str, str], dict[str, str]]:
+    """What the form showed when it was opened, and what came back."""
+    sent = {name: value.replace("\r\n", "\n") for name, value in request.POST.items()}
+    base = {name: sent.get(f"base-{name}", "") for name in FIELDS}
+    return base, {name: sent[name] for name in FIELDS if name in sent}
 
 
 def _form(
