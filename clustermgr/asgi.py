@@ -1,6 +1,7 @@
 """The web process: pages over HTTP, live news over the socket."""
 
 import os
+import warnings
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -8,6 +9,8 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
+# Static files are small and read from memory's cache; the warning would stand in the log of every start.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clustermgr.settings")
 pages = get_asgi_application()
 

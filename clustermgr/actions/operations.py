@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import IntegrityError
 
 from clustermgr.access import Actor, require, verb_of
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.slots import Place, Waiter, admit
-from clustermgr.core.states import ACTIVE, PRIORITY_RANK, OperationKind, OperationState, Phase, Priority
+from clustermgr.core.states import (
+    ACTIVE,
+    CANCELLABLE,
+    PRIORITY_RANK,
+    OperationKind,
+    OperationState,
+    Phase,
+    Priority,
+    cancellable,
+)
 from clustermgr.core.words import KINDS
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Event, Node, Operation, Slot, Vm
@@ -17,8 +28,6 @@ DRIVE = "clustermgr.jobs.operations.drive"
 ADMIT = "clustermgr.jobs.operations.admit"
 
 MOVES = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION, OperationKind.MOVE)
-#: Kinds that can be stopped half-way, and until when.
-CANCELLABLE = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION)
 
 
 def give(
@@ -41,26 +50,36 @@ def give(
         return known
     try:
         with change(vm.cluster_id) as tx:
-            operation = Operation.objects.create(
-                cluster_id=vm.cluster_id,
+            return place(
+                tx,
+                actor=actor,
                 kind=kind,
                 vm=vm,
                 source=source,
                 target=target,
-                params=params or {},
-                requested_by=actor.name,
-                user=actor.user,
-                reason=reason,
                 idempotency_key=key,
-                priority=PRIORITY_RANK[Priority(vm.priority)],
-                created_at=tx.now,
+                reason=reason,
                 cause=cause,
+                params=params or {},
             )
-            _record(tx, actor, operation)
     except IntegrityError:
         if (known := _known(key, kind, vm)) is not None:
             return known
         raise busy(vm) from None
+
+
+def place(tx: Change, *, actor: Actor, vm: Vm, **values: Any) -> Operation:
+    """Write one order within a transaction. Raises IntegrityError when the VM has one already."""
+    operation = Operation.objects.create(
+        cluster_id=vm.cluster_id,
+        vm=vm,
+        requested_by=actor.name,
+        user=actor.user,
+        priority=PRIORITY_RANK[Priority(vm.priority)],
+        created_at=tx.now,
+        **values,
+    )
+    _record(tx, actor, operation)
     return operation
 
 
@@ -182,12 +201,7 @@ def _cancel_queued(tx: Change, actor: Actor, operation: Operation) -> bool:
 
 
 def _cancel_running(tx: Change, actor: Actor, operation: Operation) -> bool:
-    if operation.kind not in CANCELLABLE or operation.phase not in (
-        Phase.QUEUED,
-        Phase.PREPARING,
-        Phase.COPYING,
-        Phase.SAVING,
-    ):
+    if not cancellable(operation.kind, operation.phase):
         return False
     done = tx.advance(operation, to=OperationState.CANCELLING, cancel_requested_by=actor.name)
     if done:

@@ -100,6 +100,20 @@ class Phase(StrEnum):
     DONE = "done"
 
 
+#: Until when work that has begun can be cancelled: the memory is still being copied, and home still has it all.
+CANCELLABLE: dict[OperationKind, frozenset[Phase]] = {
+    OperationKind.LIVE_MIGRATION: frozenset({Phase.QUEUED, Phase.PREPARING, Phase.COPYING}),
+    OperationKind.QUICK_MIGRATION: frozenset({Phase.QUEUED, Phase.PREPARING, Phase.SAVING}),
+    OperationKind.MOVE: frozenset({Phase.SAVING}),
+    OperationKind.SAVE: frozenset({Phase.PREPARING, Phase.SAVING}),
+}
+
+
+def cancellable(kind: str, phase: str) -> bool:
+    """Whether an operation of this kind can be cancelled while it does this."""
+    return phase in CANCELLABLE.get(OperationKind(kind), frozenset())
+
+
 class Priority(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"

@@ -13,15 +13,18 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from clustermgr.core.states import ACTIVE, NodeState, OperationKind, OperationState, Phase, VmState
+from clustermgr.core.states import (
+    ACTIVE,
+    NodeState,
+    OperationKind,
+    OperationState,
+    Phase,
+    VmState,
+    cancellable,
+)
 from clustermgr.models import Drift, Node, Operation, Vm
 from clustermgr.ports import clock
 
-#: Moves that may still be stopped while they do this (the action checks again).
-STOPPABLE = {
-    OperationKind.LIVE_MIGRATION: (Phase.QUEUED, Phase.PREPARING, Phase.COPYING),
-    OperationKind.QUICK_MIGRATION: (Phase.QUEUED, Phase.PREPARING, Phase.SAVING),
-}
 FRESH_S = 15
 OLD_S = 60
 
@@ -73,9 +76,7 @@ class OperationRow:
     def stoppable(self) -> bool:
         if self.state == OperationState.QUEUED:
             return True
-        return self.state == OperationState.RUNNING and self.phase in STOPPABLE.get(
-            OperationKind(self.kind), ()
-        )
+        return self.state == OperationState.RUNNING and cancellable(self.kind, self.phase)
 
     @property
     def took(self) -> float | None:

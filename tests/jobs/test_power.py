@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustermgr.actions import vms
+from clustermgr.actions import operations, vms
 from clustermgr.core.states import OperationState, VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
@@ -165,3 +165,13 @@ def test_a_vm_that_its_host_keeps_saved_goes_on_from_there_and_does_not_move(sta
     stage.run()
     assert stage.where("kept") == {"n1": DomainState.RUNNING}
     assert stage.world.saved_file(stage.vm("kept").uuid) == ""
+
+
+def test_a_save_is_cancelled_half_way_and_the_vm_runs_on(stage: Stage) -> None:
+    order = vms.save(actor=stage.actor, vm=stage.vm("db"))
+    work = carry(stage, order.pk, seconds=2.0)
+    operations.cancel(actor=stage.actor, operation=stage.fresh(order))
+    finish(stage, work)
+    assert stage.fresh(order).state == OperationState.CANCELLED
+    assert stage.where("db") == {"n1": DomainState.RUNNING}
+    assert stage.vm("db").wanted == Wanted.RUNNING
