@@ -100,7 +100,7 @@ class Phase(StrEnum):
     DONE = "done"
 
 
-#: Until when work that has begun can be cancelled: the memory is still being copied, and home still has it all.
+#: Until when work that has begun can be cancelled: while memory is copied, and home still has all of it.
 CANCELLABLE: dict[OperationKind, frozenset[Phase]] = {
     OperationKind.LIVE_MIGRATION: frozenset({Phase.QUEUED, Phase.PREPARING, Phase.COPYING}),
     OperationKind.QUICK_MIGRATION: frozenset({Phase.QUEUED, Phase.PREPARING, Phase.SAVING}),

@@ -18,7 +18,6 @@ from clustermgr.core.states import (
     NodeState,
     OperationKind,
     OperationState,
-    Phase,
     VmState,
     cancellable,
 )
