@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from clustermgr.core.findings import finding
 from clustermgr.core.states import NodeState, VmState
 from clustermgr.core.words import KINDS, state_word
 from clustermgr.queries.rows import VmRow
@@ -14,6 +15,8 @@ HAS_MEMORY = frozenset({VmState.RUNNING, VmState.PAUSED})
 STOPPABLE = HAS_MEMORY | {VmState.PAUSED_CRITICAL}
 STARTABLE = frozenset({VmState.OFF, VmState.SAVED, VmState.FAILED, VmState.PAUSED})
 MOVABLE = frozenset({VmState.RUNNING, VmState.OFF, VmState.SAVED, VmState.FAILED})
+#: For maintenance alone: a source that does not answer is said in the action's own words.
+PLANNED = frozenset({"live_migrate", "quick_migrate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,8 @@ def why_not(here: Here, verb: Verb, vm: VmRow, node_state: str) -> str:
     if verb.locks and vm.operation is not None:
         return f"Held by “{KINDS[vm.operation.kind].lower()}”, requested by {vm.operation.requested_by}."
     if verb.needs_up and node_state != NodeState.UP:
+        if verb.name in PLANNED:
+            return finding("source_not_up", node=vm.owner, state=state_word(node_state)).sentence
         return f"{vm.owner} is {state_word(node_state)}; this needs a node that is up."
     if verb.states and vm.state not in verb.states:
         return f"{vm.name} is {state_word(vm.state)}; this needs it {verb.needed}."
