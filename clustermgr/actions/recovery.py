@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError
+
 from clustermgr.access import CLUSTER
-from clustermgr.actions._ledger import change
-from clustermgr.actions.operations import give
+from clustermgr.actions._ledger import Change, change
+from clustermgr.actions.operations import place
 from clustermgr.core.placement import judge
 from clustermgr.core.recovery import RETRY_AFTER_S, History, Plan, Remedy, plan
 from clustermgr.core.states import ACTIVE, Level, NodeState, OperationKind, VmState, Wanted
-from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Event, Node, Vm
 from clustermgr.ports import clock
 from clustermgr.queries.snapshot import cluster_view, vm_view
 
+COUNTS = ("restarts", "restarts_since", "failovers", "failovers_since")
 WORDS = {Remedy.RESTART: "restarted on its node", Remedy.FAIL_OVER: "started on another node"}
 
 
@@ -53,44 +55,57 @@ def best_other(vm: Vm, without: tuple[int, ...] = ()) -> Node | None:
 
 
 def _order(vm: Vm, target: Node, chosen: Plan) -> bool:
-    count(vm, chosen)
-    with change(vm.cluster_id) as tx:
-        event = tx.event(
-            "recovery_decided",
-            level=Level.WARNING,
-            vm=vm,
-            node=target,
-            cause=Event.objects.filter(vm=vm, code="vm_failed").first(),
-            what=WORDS[chosen.remedy],
-            reason=chosen.reason,
-        )
     try:
-        give(
-            actor=CLUSTER,
-            kind=OperationKind.RECOVERY,
-            vm=vm,
-            source=vm.owner,
-            target=target,
-            reason=chosen.reason,
-            cause=event,
-        )
-    except ActionRefused:
+        with change(vm.cluster_id) as tx:
+            if not _count(tx, vm, chosen):
+                return False  # another round decided meanwhile
+            event = tx.event(
+                "recovery_decided",
+                level=Level.WARNING,
+                vm=vm,
+                node=target,
+                cause=Event.objects.filter(vm=vm, code="vm_failed").first(),
+                what=WORDS[chosen.remedy],
+                reason=chosen.reason,
+            )
+            place(
+                tx,
+                actor=CLUSTER,
+                kind=OperationKind.RECOVERY,
+                vm=vm,
+                source=vm.owner,
+                target=target,
+                reason=chosen.reason,
+                cause=event,
+            )
+    except IntegrityError:
         return False  # an administrator's order was faster
     return True
 
 
 def count(vm: Vm, chosen: Plan) -> None:
     """Count this restart or failover in its period."""
-    now = clock().now()
     with change(vm.cluster_id) as tx:
-        if chosen.remedy == Remedy.RESTART:
-            since = now if chosen.new_restart_period else vm.restarts_since
-            tx.update(vm, restarts=1 if chosen.new_restart_period else vm.restarts + 1, restarts_since=since)
-        else:
-            since = now if chosen.new_failure_period else vm.failovers_since
-            tx.update(
-                vm, failovers=1 if chosen.new_failure_period else vm.failovers + 1, failovers_since=since
-            )
+        _count(tx, vm, chosen)
+
+
+def _count(tx: Change, vm: Vm, chosen: Plan) -> bool:
+    """False when somebody counted since `vm` was read."""
+    if chosen.remedy == Remedy.RESTART:
+        name, anew = "restarts", chosen.new_restart_period
+    else:
+        name, anew = "failovers", chosen.new_failure_period
+    values = {
+        name: 1 if anew else getattr(vm, name) + 1,
+        f"{name}_since": tx.now if anew else getattr(vm, f"{name}_since"),
+    }
+    as_read = {column: getattr(vm, column) for column in COUNTS}
+    if not Vm.objects.filter(pk=vm.pk, **as_read).update(**values):
+        return False
+    for column, value in values.items():
+        setattr(vm, column, value)
+    tx.touch(vm)
+    return True
 
 
 def after_failed_restart(vm: Vm) -> Plan:

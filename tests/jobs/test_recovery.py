@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from clustermgr.actions import vms
 from clustermgr.actions._ledger import change
+from clustermgr.actions.recovery import failed_vms, recover
 from clustermgr.core.states import VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.jobs.engine import decide
@@ -29,6 +31,22 @@ def test_a_crashed_vm_is_restarted_where_it_was(stage: Stage) -> None:
     stage.run()
     assert stage.where("web") == {"n1": DomainState.RUNNING}
     assert codes(stage, "web")[-3:] == ["recovery_decided", "order_given", "vm_restarted"]
+
+
+def test_two_rounds_at_once_decide_once(stage: Stage) -> None:
+    crash(stage, "web")
+    one, other = failed_vms(stage.cluster), failed_vms(stage.cluster)
+    assert [recover(vm) for vm in one + other] == [True, False]
+    assert codes(stage, "web")[-2:] == ["recovery_decided", "order_given"]
+    assert stage.vm("web").restarts == 1
+
+
+def test_a_round_that_meets_an_order_counts_nothing(stage: Stage) -> None:
+    crash(stage, "web")
+    found = failed_vms(stage.cluster)
+    vms.start(actor=stage.actor, vm=stage.vm("web"))
+    assert [recover(vm) for vm in found] == [False]
+    assert (codes(stage, "web")[-1], stage.vm("web").restarts) == ("order_given", 0)
 
 
 def test_if_the_restart_fails_it_runs_on_another_node(stage: Stage) -> None:
