@@ -72,7 +72,8 @@ def add_node(
 def declare_volume(*, actor: Actor, cluster: Cluster, name: str, kind: str) -> Volume:
     """Say what a volume is, for hosts that do not know themselves (a directory pool may be shared or not)."""
     require(actor, "change_settings")
-    row, _ = Volume.objects.get_or_create(cluster=cluster, name=name, defaults={"kind": VolumeKind(kind)})
+    said = {"kind": VolumeKind(kind), "declared": True}
+    row, _ = Volume.objects.get_or_create(cluster=cluster, name=name, defaults=said)
     return row
 
 

@@ -93,10 +93,10 @@ def _volume(tx: Change, node: Node, row: Volume, seen: VolumeSeen) -> None:
         if abs(seen.used_bytes - row.used_bytes) * 1000 >= max(1, seen.capacity_bytes):
             values["used_bytes"] = seen.used_bytes
     if seen.active and row.kind == VolumeKind.DISK and row.owner_id != node.pk:
-        if not seen.kind and row.path == seen.path and _active_on_owner(row):
-            values |= {"kind": VolumeKind.CSV, "owner": None}
-        else:
+        if not _active_on_owner(row):
             values["owner"] = node
+        elif not (seen.kind or row.declared) and row.path == seen.path:
+            values |= {"kind": VolumeKind.CSV, "owner": None}
     changed = {name: value for name, value in values.items() if getattr(row, name) != value}
     if changed:
         tx.update(row, observed_at=tx.now, **changed)

@@ -28,6 +28,9 @@ def power_on(layout: Layout, number: int) -> None:
     first = _spawn_node(layout, number, folder)
     network.plug_in(layout, number, first)
     daemon_start(layout, number)
+    # libvirt takes any folder that exists for an active pool; a cluster disk is not there until activated.
+    if f" {DISK} " in run("virsh", "-q", "-c", layout.uri(number), "pool-list", "--persistent"):
+        run("virsh", "-q", "-c", layout.uri(number), "pool-destroy", DISK)
 
 
 def _spawn_node(layout: Layout, number: int, folder: Path) -> int:

@@ -90,6 +90,7 @@ class Volume(models.Model):
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="volumes")
     name = models.CharField(max_length=60)
     kind = models.CharField(max_length=10, choices=[(k, k) for k in VolumeKind])
+    declared = models.BooleanField(default=False, help_text="an administrator said what kind it is")
     owner = models.ForeignKey(Node, null=True, blank=True, on_delete=models.PROTECT, related_name="disks")
     path = models.CharField(max_length=300, blank=True)
     file_system = models.CharField(max_length=40, blank=True)

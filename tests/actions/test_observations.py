@@ -15,7 +15,7 @@ from clustermgr.actions.observations import Observer
 from clustermgr.core.health import Word
 from clustermgr.core.readings import Config, Load, Look, Seen, VolumeSeen, VolumesSeen
 from clustermgr.core.states import NodeState, OperationState, VmState, Wanted
-from clustermgr.models import Cluster, Drift, Event, Holder, Node, Vm, VolumeAccess
+from clustermgr.models import Cluster, Drift, Event, Holder, Node, Vm, Volume, VolumeAccess
 from tests import worlds
 from tests.fakes import RecordingRunner, VirtualClock
 
@@ -146,6 +146,17 @@ def test_figures_are_written_when_they_moved_and_take_no_version(hall: Hall) -> 
 def volumes(hall: Hall, *, reachable: bool) -> VolumesSeen:
     seen = VolumeSeen("csv1", "csv", "/csv1", True, reachable, 1 << 40, 1 << 30, "NFS")
     return VolumesSeen(hall.nodes[0].pk, (seen,))
+
+
+@pytest.mark.parametrize(("declared", "kind", "owner"), [(True, "disk", "hv-01"), (False, "csv", None)])
+def test_a_disk_that_two_hosts_have_active(hall: Hall, declared: bool, kind: str, owner: str | None) -> None:
+    """Taken for a CSV when nobody said what it is; what an administrator said stands."""
+    Volume.objects.create(cluster=hall.cluster, name="d1", kind="disk", declared=declared)
+    for node in (*hall.nodes, *hall.nodes):
+        seen = VolumeSeen("d1", "", "/d1", True, True, 1 << 40, 1 << 30)
+        hall.observer.observe([VolumesSeen(node.pk, (seen,))])
+    row = Volume.objects.get()
+    assert (row.kind, row.owner and row.owner.name) == (kind, owner)
 
 
 def test_a_volume_that_one_node_loses_is_told_for_that_node(hall: Hall) -> None:
