@@ -17,7 +17,11 @@ from tests.jobs.conftest import Stage
 
 #: Calls that change something on a host.
 CHANGES = frozenset(
-    ["define", "undefine", "apply_settings", "begin_start", "resume", "destroy", "begin_shutdown", "begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file"]
+    {
+        *("define", "undefine", "apply_settings"),
+        *("begin_start", "resume", "destroy", "begin_shutdown"),
+        *("begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file"),
+    }
 )
 
 

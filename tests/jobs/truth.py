@@ -8,8 +8,9 @@ from clustermgr.models import Holder, Operation, Slot
 from tests.jobs.conftest import Stage
 
 
-def lies(stage: Stage, name: str, *, may_wait: bool = False) -> list[str]:
-    """Every untrue statement about one VM, in words; empty when all is true."""
+def lies(stage: Stage, name: str, *, may_wait: bool = False, left_behind: bool = False) -> list[str]:
+    """Every untrue statement about one VM, in words; empty when all is true. `may_wait`: an order may still
+    wait, with its reason; `left_behind`: a node that was silent may still have an old definition."""
     vm, where = stage.vm(name), stage.where(name)
     found = [f"ran twice: {run.hosts}" for run in stage.world.double_runs() if run.uuid == vm.uuid]
     waiting = Operation.objects.filter(vm=vm, state__in=ACTIVE).first()
@@ -24,7 +25,8 @@ def lies(stage: Stage, name: str, *, may_wait: bool = False) -> list[str]:
         found.append(f"held by {held}, processes on {set(where)}")
     if Slot.objects.filter(operation__vm=vm).exists():
         found.append("its slots are still taken")
-    return found + (_with_process(stage, name) if where else _without(stage, name))
+    found += _with_process(stage, name) if where else _without(stage, name)
+    return found if left_behind else found + _definitions(stage, name)
 
 
 def _with_process(stage: Stage, name: str) -> list[str]:
@@ -38,7 +40,7 @@ def _with_process(stage: Stage, name: str) -> list[str]:
         found.append(f"runs, but is wanted {vm.wanted}")
     if stage.world.saved_file(vm.uuid):
         found.append("runs, and its saved state is still there")
-    return found + _definitions(stage, name)
+    return found
 
 
 def _without(stage: Stage, name: str) -> list[str]:
@@ -53,7 +55,7 @@ def _without(stage: Stage, name: str) -> list[str]:
         found.append(f"is shown as {vm.state}, its saved state is {file or 'nowhere'}")
     if vm.saved_file and vm.saved_file != file:
         found.append(f"knows of a saved state {vm.saved_file} that is not there")
-    return found + _definitions(stage, name)
+    return found
 
 
 def _definitions(stage: Stage, name: str) -> list[str]:
