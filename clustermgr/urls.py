@@ -1,10 +1,11 @@
-"""Addresses: pages, the live fallback, and the pages for errors."""
+"""Addresses: pages, the API, the live fallback, and the pages for errors."""
 
 from django.urls import include, path
 
 from clustermgr.live.poll import poll
 
 urlpatterns = [
+    path("api/v1/", include("clustermgr.api.urls")),
     path("c/<slug:slug>/live", poll, name="live"),
     path("", include("clustermgr.web.urls")),
 ]

@@ -17,6 +17,26 @@ SENTENCES: dict[str, str] = {
     "not_allowed": "You are signed in as {role}; this needs the role {needed}. Ask an administrator.",
     "unknown_node": "There is no node called “{node}” in {cluster}. Choose one from the list.",
     "unknown_vm": "There is no virtual machine called “{vm}” in {cluster}.",
+    "unknown_cluster": "There is no cluster called “{cluster}” here.",
+    "unknown_operation": "There is no task {operation} in {cluster}.",
+    "unknown_event": "There is no event {event} in {cluster}.",
+    "unknown_token": "There is no token {token} that you may see.",
+    # tokens and what a program sends
+    "no_token": "This needs a token, sent as “Authorization: Bearer …”. Make one in the console under Tokens.",
+    "token_unknown": "This token is not known here. Check that all of it was copied, or make a new one.",
+    "token_expired": "The token “{token}” expired. Make a new one in the console under Tokens.",
+    "token_revoked": "The token “{token}” was revoked. Make a new one in the console under Tokens.",
+    "token_inactive": "The account of the token “{token}” is not active. Ask an administrator.",
+    "token_above": "A token cannot have the role {role}: yours is {own}. Choose {own} or less.",
+    "many_tries": "Too many wrong tokens came from {address}. Try again in a minute.",
+    "unknown_address": "There is nothing at this address. /api/v1/openapi.json lists all that is.",
+    "wrong_method": "{method} is not possible at this address; it takes {allowed}.",
+    "unreadable": "What was sent is not valid JSON in UTF-8. Nothing was changed.",
+    "too_large": "What was sent is larger than 1 MB, the most that is taken. Nothing was changed.",
+    "wrong_value": "{where}: {message}.",
+    "database_gone": "The console cannot reach its database, so it can show and order nothing. Start the database.",
+    "broken": "The console met an error of its own; the cause is in its log. Whether your order was taken "
+    "stands in the operations.",
     # one change at a time
     "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
     # moving
