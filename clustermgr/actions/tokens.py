@@ -99,14 +99,13 @@ def use(secret: str, address: str) -> Actor:
 
 def _wrong(actor: Actor, name: str, role: str, days: int) -> list[Finding]:
     found = []
+    mine = visible(actor, own=True).filter(revoked_at=None)
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         text = f"Give the token a name of 1 to {LONGEST_NAME} printable characters that says what uses it."
         found.append(field_finding("name", text))
-    elif visible(actor, own=True).filter(revoked_at=None, expires_at__gt=clock().now(), name=name).exists():
-        found.append(
-            field_finding("name", f"You have a token called “{name}”. Revoke it, or choose another.")
-        )
-    elif visible(actor, own=True).filter(revoked_at=None).count() >= MOST_PER_ACCOUNT:
+    elif mine.filter(expires_at__gt=clock().now(), name=name).exists():
+        found.append(field_finding("name", f"You have a token called “{name}”; choose another name."))
+    elif mine.count() >= MOST_PER_ACCOUNT:
         text = f"You have {MOST_PER_ACCOUNT} tokens, the most for one account. Revoke one first."
         found.append(field_finding("name", text))
     if role not in list(Role):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
@@ -40,7 +41,7 @@ def answer(status: int, *findings: Finding, operation: int | None = None) -> Htt
 
 
 def install(api: NinjaAPI) -> None:
-    for kind, handler in {
+    handlers: dict[type[Exception], Any] = {
         ActionRefused: _refused,
         ValidationError: _invalid,
         HttpError: _unreadable,
@@ -49,7 +50,8 @@ def install(api: NinjaAPI) -> None:
         Http404: nothing_here,
         OperationalError: _database_gone,
         Exception: _broken,
-    }.items():
+    }
+    for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)
 
 

@@ -1,4 +1,4 @@
-"""Orders on a virtual machine. Each gives the order that a click in the console gives, and answers at once."""
+"""Orders on a virtual machine: the ones that a click in the console gives. Each is answered at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from clustermgr.queries.rows import operation_row
 
 router = Router(tags=["orders"])
 ACCEPTED = or_problem(Ordered, 202)
-MOST_TEXT = 10_000
 
 
 class Target(Body):

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from clustermgr.api import clusters, errors, events, nodes, operations, orders, tokens, vms
+from clustermgr.api.reading import StrictParser
 
 DESCRIPTION = (
     "Everything that the console does, for programs. Send a token as “Authorization: Bearer …”. An order is "
@@ -34,6 +35,7 @@ api = Api(
     description=DESCRIPTION,
     urls_namespace="api",
     docs_url=None,
+    parser=StrictParser(),
 )
 for part in (clusters, nodes, vms, orders, operations, events):
     api.add_router("/clusters", part.router)
@@ -66,9 +68,9 @@ def _patterns() -> list[URLPattern]:
     found: list[URLPattern] = [each for each in api.urls[0] if each.name != "api-root"]
     for each in found:
         each.callback = _entrance(each.callback)
-    root = path("", _entrance(_nothing), name="api-root")
-    return [*found, root, re_path(r"^(?P<rest>.*)$", _entrance(_nothing), name="api-nothing")]
+    return found
 
 
-app_name = "api"
+#: Whatever is below /api and is none of the routes.
+nothing = _entrance(_nothing)
 urlpatterns = _patterns()

@@ -1,4 +1,4 @@
-"""Types of what comes in: text without control characters, ids that a column can hold, pages of at most 100."""
+"""Types of what comes in: text without control characters, ids that fit a column, pages of at most 100."""
 
 from __future__ import annotations
 

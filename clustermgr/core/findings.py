@@ -22,7 +22,7 @@ SENTENCES: dict[str, str] = {
     "unknown_event": "There is no event {event} in {cluster}.",
     "unknown_token": "There is no token {token} that you may see.",
     # tokens and what a program sends
-    "no_token": "This needs a token, sent as “Authorization: Bearer …”. Make one in the console under Tokens.",
+    "no_token": "This needs a token, sent as “Authorization: Bearer …”. Make one under Tokens.",
     "token_unknown": "This token is not known here. Check that all of it was copied, or make a new one.",
     "token_expired": "The token “{token}” expired. Make a new one in the console under Tokens.",
     "token_revoked": "The token “{token}” was revoked. Make a new one in the console under Tokens.",
@@ -34,7 +34,7 @@ SENTENCES: dict[str, str] = {
     "unreadable": "What was sent is not valid JSON in UTF-8. Nothing was changed.",
     "too_large": "What was sent is larger than 1 MB, the most that is taken. Nothing was changed.",
     "wrong_value": "{where}: {message}.",
-    "database_gone": "The console cannot reach its database, so it can show and order nothing. Start the database.",
+    "database_gone": "The console cannot reach its database, so it can show and order nothing. Start it.",
     "broken": "The console met an error of its own; the cause is in its log. Whether your order was taken "
     "stands in the operations.",
     # one change at a time
