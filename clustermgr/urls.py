@@ -7,7 +7,7 @@ from clustermgr.live.poll import poll
 
 urlpatterns = [
     path("api/v1/", include("clustermgr.api.urls")),
-    re_path(r"^api(?:/(?s:.*))?$", nothing, name="api-nothing"),
+    re_path(r"^api(?:/[\s\S]*)?$", nothing, name="api-nothing"),
     path("c/<slug:slug>/live", poll, name="live"),
     path("", include("clustermgr.web.urls")),
 ]
