@@ -104,11 +104,13 @@ def step(
     *,
     vm_state: str | None = None,
     hold: Node | None = None,
+    unheld: Node | None = None,
     vm_values: dict[str, Any] | None = None,
     **values: Any,
 ) -> None:
     """Commit where the operation stands: columns (step, phase, memory, wait_reason ...), the VM's observed
-    state, and a new possible holder *before* the call that could make a copy there. Raises LeaseLost."""
+    state, a new possible holder *before* the call that could make a copy there, and one that was seen
+    without a copy. Raises LeaseLost."""
     with change(operation.cluster_id) as tx:
         renew(operation, **values)
         vm = operation.vm
@@ -116,6 +118,7 @@ def step(
             Holder.objects.get_or_create(
                 vm=vm, node=hold, defaults={"since": tx.now, "because": operation.kind}
             )
+        Holder.objects.filter(vm=vm, node=unheld).delete()
         if vm_state is not None:
             tx.set_vm_state(vm, vm_state, **(vm_values or {}))
         elif vm_values:

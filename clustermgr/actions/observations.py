@@ -21,10 +21,12 @@ from clustermgr.core.sightings import Judgement, NodeFacts, Picture, RoleFacts, 
 from clustermgr.core.states import NodeState, VmState
 from clustermgr.models import Node, Vm
 from clustermgr.ports import clock
-from clustermgr.queries.watch import Watched, version_of, watched
+from clustermgr.queries.watch import Leftover, Watched, version_of, watched
 
 #: A node that answers again is Up by then even if one of its VMs still cannot be told.
 COMPARED_WITHIN_S = 15.0
+#: A former holder must be seen without the VM twice, at least this long apart.
+GONE_S = 2.0
 
 
 class ClusterGone(Exception):
@@ -42,11 +44,10 @@ class Sweep:
     configs: list[Config] = field(default_factory=list)
     judged: list[tuple[RoleFacts, Judgement]] = field(default_factory=list)
     up: list[Node] = field(default_factory=list)
+    unheld: list[Leftover] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return any(
-            (self.states, self.inventories, self.facts, self.volumes, self.configs, self.judged, self.up)
-        )
+        return any(getattr(self, name) for name in self.__slots__)
 
 
 class Observer:
@@ -60,6 +61,7 @@ class Observer:
         self._held: dict[int, datetime] = {}
         self._volumes: dict[int, VolumesSeen] = {}
         self._configs: dict[str, tuple[Any, ...]] = {}
+        self._gone: dict[int, datetime] = {}  # holders -> first look that did not show them
         self.settled: set[int] = set()  # nodes whose VMs were just let go by an operation: look there soon
 
     # -- what is known --
@@ -100,6 +102,7 @@ class Observer:
         fallen = self._node_states(sweep)
         looked, loads = self._sort(readings, sweep)
         self._judge(sweep, looked | fallen)
+        self._leftovers(sweep, looked)
         self._rise(sweep)
         if sweep:
             self._write(sweep)
@@ -165,6 +168,18 @@ class Observer:
                 if (judged := judge(role, self.picture, nodes)) is not None:
                     sweep.judged.append((role, judged))
 
+    def _leftovers(self, sweep: Sweep, looked: set[int]) -> None:
+        # Twice, some seconds apart: a call that nobody got an answer to may still be at work (safety.md 1.3).
+        for left in self.view.leftovers:
+            if left.node not in looked:
+                continue
+            look = self.picture.looks[left.node]
+            seen = look.seen.get(left.uuid)
+            if look.began <= left.since or (seen is not None and seen.process):
+                self._gone.pop(left.id, None)
+            elif (look.began - self._gone.setdefault(left.id, look.began)).total_seconds() >= GONE_S:
+                sweep.unheld.append(left)
+
     def _rise(self, sweep: Sweep) -> None:
         # Joining ends when the node's VMs were compared: its look is in the picture, and judged above.
         taken_in = {inventory.facts.node for inventory in sweep.inventories}
@@ -196,6 +211,8 @@ class Observer:
             seen_vms.judgements(tx, nodes, sweep.judged)
             if sweep.configs:
                 self._configurations(tx, sweep.configs)
+            if sweep.unheld:
+                seen_vms.unheld(tx, [(left.id, left.vm) for left in sweep.unheld])
             for node in sweep.up:
                 seen_hosts.node_state(tx, node, NodeState.UP)
         self._volumes |= {volumes.node: volumes for volumes in sweep.volumes}

@@ -69,7 +69,8 @@ def give(
 
 
 def place(tx: Change, *, actor: Actor, vm: Vm, **values: Any) -> Operation:
-    """Write one order within a transaction. Raises IntegrityError when the VM has one already."""
+    """Write one order within a transaction. Raises IntegrityError when the VM has one already, and
+    ActionRefused when `vm` is not any more what it was when it was read."""
     operation = Operation.objects.create(
         cluster_id=vm.cluster_id,
         vm=vm,
@@ -79,6 +80,12 @@ def place(tx: Change, *, actor: Actor, vm: Vm, **values: Any) -> Operation:
         created_at=tx.now,
         **values,
     )
+    # No other order holds it now: what changed since it was read was changed by one that has ended.
+    same = Vm.objects.filter(pk=vm.pk, owner=vm.owner_id)
+    if values["kind"] != OperationKind.SETTINGS:
+        same = same.filter(state=vm.state)
+    if not same.exists():
+        raise ActionRefused(finding("changed_meanwhile", vm=vm.name))
     _record(tx, actor, operation)
     return operation
 

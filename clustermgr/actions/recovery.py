@@ -12,6 +12,7 @@ from clustermgr.actions.operations import place
 from clustermgr.core.placement import judge
 from clustermgr.core.recovery import RETRY_AFTER_S, History, Plan, Remedy, plan
 from clustermgr.core.states import ACTIVE, Level, NodeState, OperationKind, VmState, Wanted
+from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Event, Node, Vm
 from clustermgr.ports import clock
 from clustermgr.queries.snapshot import cluster_view, vm_view
@@ -78,7 +79,7 @@ def _order(vm: Vm, target: Node, chosen: Plan) -> bool:
                 reason=chosen.reason,
                 cause=event,
             )
-    except IntegrityError:
+    except (IntegrityError, ActionRefused):
         return False  # an administrator's order was faster
     return True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import F
+
 from clustermgr.actions._ledger import Change
 from clustermgr.core import drift
 from clustermgr.core.readings import Config, Settings
@@ -74,6 +76,18 @@ def at_another_host(vm: Vm) -> dict[str, Any]:
     """What to write of a VM with its new owner: one host may put the same definition in other words than
     another, so its fingerprint is unknown until it is read there. Drift that is known stays known."""
     return {} if Drift.objects.filter(vm=vm).exists() else {"fingerprint": ""}
+
+
+def unheld(tx: Change, found: Sequence[tuple[int, int]]) -> None:
+    """Drop holders (id, VM) whose node was seen without a process, unless an order took the VM meanwhile."""
+    held = set(
+        Operation.objects.filter(vm__in=[vm for _, vm in found], state__in=ACTIVE).values_list(
+            "vm", flat=True
+        )
+    )
+    free = [(pk, vm) for pk, vm in found if vm not in held]
+    Holder.objects.filter(pk__in=[pk for pk, _ in free]).exclude(node=F("vm__owner")).delete()
+    tx.touch(*(f"vm:{vm}" for _, vm in free))
 
 
 def copy_of(vm: Vm) -> dict[str, Any]:

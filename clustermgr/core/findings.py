@@ -39,6 +39,7 @@ SENTENCES: dict[str, str] = {
     "stands in the operations.",
     # one change at a time
     "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
+    "changed_meanwhile": "{vm} changed while this order was given. Look at it again.",
     # moving
     "source_not_up": "{node} is {state}; a planned move needs a running source.",
     "node_silent": "{node} is {state}; it takes orders again when it is up.",

@@ -47,7 +47,11 @@ WITH_PROCESS = frozenset(
 #: Reasons that a host gives for a VM that is OFF because somebody wanted it so, in the guest or on the host.
 #: Any other reason, or none, is a loss: its host lost power, its process vanished.
 MOVED_AWAY = "moved to another host"
-STOPPED_ON_PURPOSE = frozenset({"shut down", "shut down by the guest", "turned off", "saved", MOVED_AWAY})
+#: Its memory was written to the file, wholly.
+SAVED_TO_FILE = "saved"
+STOPPED_ON_PURPOSE = frozenset(
+    {"shut down", "shut down by the guest", "turned off", SAVED_TO_FILE, MOVED_AWAY}
+)
 
 
 class JobKind(StrEnum):

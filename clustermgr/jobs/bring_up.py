@@ -9,19 +9,26 @@ from __future__ import annotations
 from clustermgr.actions import leases
 from clustermgr.core.states import Phase, VmState, Wanted
 from clustermgr.drivers.contract import DomainSight, DomainState
-from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
+from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Occupied, Trouble, Work
 from clustermgr.models import Node
 
 #: A call without an answer is over when the node shows neither domain nor job for this long.
 SETTLE_S = 2.0
+#: A VM that a disk error stops as soon as it runs is tried again for this long.
+IO_PATIENCE_S = 30.0
+#: The copy is there, whole. Somebody on the host may have resumed it before us.
+UP = (DomainState.PAUSED, DomainState.RUNNING, DomainState.PAUSED_IO)
 
 
 def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
     """Seconds until the next look, or None when the VM is seen running on `node`.
 
     `path`: restore from this file; empty: start from the definition, which `node` must have.
-    Steps: up -> called -> (spent ->) resume. Raises Trouble when it did not come up; no copy runs then.
+    Steps: up -> called -> (spent ->) resume. Raises Trouble when it did not come up: Occupied and Unbegun
+    before the call, else a paused copy may be left.
     """
+    if work.operation.step == "up":
+        return _up(work, node, work.first_sight(node), path)
     answered, sight = work.sight(node)
     if not answered:
         work.note(
@@ -34,25 +41,34 @@ def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
 
 def _up(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
     op = work.operation
-    for holder, answers in work.other_copies(node):
-        if answers:
-            raise Trouble(f"{op.vm.name} has a copy on {holder.name}; it is never started twice.")
-        work.note(
-            f"{op.vm.name} may still have a copy on {holder.name}, which does not answer; "
-            "it is started when that is ruled out"
-        )
-        leases.renew(op)
+    if not alone(work, node):
         return SILENT_S
     if sight is not None and sight.has_process:
-        raise Trouble(f"{op.vm.name} already has a copy on {node.name} that this order did not make.")
+        raise Occupied(f"{op.vm.name} already has a copy on {node.name} that this order did not make.")
     phase = Phase.RESTORING if path else Phase.STARTING
     leases.step(op, step="called", phase=phase, hold=node, vm_state=VmState.STARTING, wait_reason="")
     return _order(work, node, path)
 
 
+def alone(work: Work, node: Node) -> bool:
+    """No other node has, or may have, a copy. Raises Occupied."""
+    op = work.operation
+    for other, answers in work.other_copies(node):
+        if answers:
+            raise Occupied(f"{op.vm.name} has a copy on {other.name}; it is never started twice.")
+        work.note(
+            f"{op.vm.name} may still have a copy on {other.name}, which does not answer; "
+            "it is started when that is ruled out"
+        )
+        leases.renew(op)
+        return False
+    return True
+
+
 def _order(work: Work, node: Node, path: str) -> float:
     host = work.host(node)
     work.ordered = True
+    work.same_for("ordered")
     work.handle = work.attempt(
         lambda: host.begin_restore(path) if path else host.begin_start(work.operation.vm.uuid)
     )
@@ -61,7 +77,7 @@ def _order(work: Work, node: Node, path: str) -> float:
 
 def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
     caller, reason = work.caller()
-    if sight is not None and sight.state == DomainState.PAUSED and sight.job is None:
+    if sight is not None and sight.state in UP and sight.job is None:
         if path:
             leases.step(work.operation, step="spent", vm_values={"saved_spent": True})
         else:
@@ -85,9 +101,9 @@ def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
 
 def _spent(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
     host = work.host(node)
-    if host.has_file(path):
+    if work.attempt(lambda: host.has_file(path)):
         work.attempt(lambda: host.delete_file(path))
-    if host.has_file(path):
+    if work.attempt(lambda: host.has_file(path)):
         return SAMPLE_S
     leases.step(work.operation, step="resume", vm_values={"saved_file": "", "saved_spent": False})
     return 0.0
@@ -96,9 +112,13 @@ def _spent(work: Work, node: Node, sight: DomainSight | None, path: str) -> floa
 def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
     if sight is not None and sight.state == DomainState.RUNNING:
         return None
-    if sight is not None and sight.state == DomainState.PAUSED:
+    if sight is not None and sight.state in UP:
+        if any(answers for _, answers in work.other_copies(node)):
+            raise Trouble(f"{work.operation.vm.name} was started elsewhere meanwhile, not by this order.")
+        if sight.state == DomainState.PAUSED_IO and work.same_for("disk error") >= IO_PATIENCE_S:
+            raise Trouble(sight.reason or f"{work.operation.vm.name} was stopped by a disk error.")
         work.attempt(lambda: work.host(node).resume(work.operation.vm.uuid))
-        return 0.0
+        return SAMPLE_S if sight.state == DomainState.PAUSED_IO else 0.0
     if sight is not None and sight.has_process:
         return SAMPLE_S
     if work.same_for("gone") < SETTLE_S:
@@ -106,7 +126,7 @@ def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
     raise Trouble(f"{work.operation.vm.name} stopped on {node.name} before it could run.")
 
 
-STEPS = {"up": _up, "called": _called, "spent": _spent, "resume": _resume}
+STEPS = {"called": _called, "spent": _spent, "resume": _resume}
 
 #: What a VM that came up is written as.
 RUNNING_VALUES = {"wanted": Wanted.RUNNING, "saved_file": "", "saved_spent": False}

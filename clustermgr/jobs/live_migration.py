@@ -7,7 +7,7 @@ from collections.abc import Callable
 from clustermgr.actions import leases
 from clustermgr.core.migration import Act, Decision, Seen, next_act
 from clustermgr.core.placement import obstacles
-from clustermgr.core.states import Level, OperationKind, OperationState, Phase, VmState, Wanted
+from clustermgr.core.states import Level, OperationKind, OperationState, Phase, VmState
 from clustermgr.core.words import KINDS, duration
 from clustermgr.drivers.contract import (
     Destination,
@@ -19,9 +19,9 @@ from clustermgr.drivers.contract import (
     MigrationOptions,
     Refused,
 )
-from clustermgr.jobs.take_down import state_of
+from clustermgr.jobs.take_down import state_after, state_of
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Work
-from clustermgr.models import Node, Vm
+from clustermgr.models import Node
 from clustermgr.ports import clock
 from clustermgr.queries.snapshot import cluster_view, vm_view
 
@@ -49,6 +49,8 @@ ADVICE = {
     "stopped_meanwhile": "Start it; look at its events for the reason.",
 }
 
+MEND = "Mend what the sentence names, then try again."
+
 
 def live_migration(work: Work) -> float | None:
     op = work.operation
@@ -75,7 +77,8 @@ def seen(answered: bool, sight: DomainSight | None) -> Seen:
         answered=True,
         present=True,
         process=sight.has_process,
-        running=sight.state == DomainState.RUNNING,
+        # Stopped by a disk error: not the migration's doing, and not for the migration to resume.
+        running=sight.state in (DomainState.RUNNING, DomainState.PAUSED_IO),
         job=job is not None and job.kind == JobKind.MIGRATION_OUT,
         foreign_job=job is not None and job.kind not in (JobKind.MIGRATION_OUT, JobKind.MIGRATION_IN),
         switching=job is not None and job.switching,
@@ -99,8 +102,8 @@ def _call(work: Work, decision: Decision, sight: DomainSight | None) -> float | 
         work.handle = work.call(lambda: work.host(op.source).begin_migrate(op.vm.uuid, to, options))
     except HostUnreachable:
         work.forget(op.source)  # it may have begun all the same: looking will tell
-    except DriverError as error:
-        return _fail_with(work, error.sentence, error.raw)
+    except DriverError as error:  # refused before anything was done: it is as it was seen
+        return _settle_failed(work, error.sentence, MEND, error.raw, sight)
     return SAMPLE_S
 
 
@@ -152,7 +155,7 @@ def _on(node_of: Callable[[Work], Node], verb: str) -> Callable[[Work, Decision,
 def _succeed(work: Work, decision: Decision, sight: DomainSight | None) -> None:
     op = work.operation
     took = (clock().now() - (op.started_at or op.created_at)).total_seconds()
-    totals = None
+    totals, there = None, work.sight(op.target)[1]
     try:
         totals = work.host(op.target).totals(op.vm.uuid)
     except DriverError:
@@ -166,7 +169,7 @@ def _succeed(work: Work, decision: Decision, sight: DomainSight | None) -> None:
         OperationState.SUCCEEDED,
         outcome=f"{op.vm.name} runs on {op.target.name}; the move took {duration(took)}.",
         code="move_done",
-        vm_state=VmState.RUNNING,
+        vm_state=state_of(there) if there and there.has_process else VmState.RUNNING,
         vm_values={"owner": op.target},
         unheld=() if decision.reason == "source_unseen" else (op.source,),
         params={**_names(work), "kind": KINDS[op.kind], "took": duration(took)},
@@ -180,8 +183,8 @@ def _cancelled(work: Work, decision: Decision, sight: DomainSight | None) -> Non
         OperationState.CANCELLED,
         outcome=f"Cancelled; {op.vm.name} kept running on {op.source.name} throughout.",
         code="move_cancelled",
-        vm_state=VmState.RUNNING if sight and sight.state == DomainState.RUNNING else None,
-        unheld=(op.target,),
+        vm_state=None if op.step == "begin" else state_after(op.vm, sight),
+        unheld=() if op.step == "begin" else (op.target,),  # else it was just seen without a copy
         params={**_names(work), "kind": KINDS[op.kind]},
     )
 
@@ -194,23 +197,16 @@ def _fail(work: Work, decision: Decision, sight: DomainSight | None) -> None:
     _settle_failed(work, reason, ADVICE[decision.reason], said, sight)
 
 
-def _fail_with(work: Work, reason: str, raw: str) -> None:
-    """The source's host refused the call before anything was done."""
-    _settle_failed(
-        work,
-        reason,
-        "Mend what the sentence names, then try again.",
-        raw,
-        work.sight(work.operation.source)[1],
-    )
-
-
 def _settle_failed(work: Work, reason: str, advice: str, raw: str, sight: DomainSight | None) -> None:
     op = work.operation
     answered, copy = work.sight(op.target)
     # Not touched by us before the call: what the sweep sees then stands.
-    state = None if op.step == "begin" else _state_at_home(op.vm, sight)
-    unheld = (op.target,) if op.step != "begin" and answered and not (copy and copy.has_process) else ()
+    state = None if op.step == "begin" else state_after(op.vm, sight)
+    seen_without = []
+    if op.step != "begin" and answered and not (copy and copy.has_process):
+        seen_without.append(op.target)
+    if state in (VmState.FAILED, VmState.OFF):
+        seen_without.append(op.source)
     leases.settle(
         op,
         OperationState.FAILED,
@@ -221,15 +217,9 @@ def _settle_failed(work: Work, reason: str, advice: str, raw: str, sight: Domain
         level=Level.ERROR,
         vm_state=state,
         vm_reason=reason if state == VmState.FAILED else "",
-        unheld=unheld,
+        unheld=tuple(seen_without),
         params={**_names(work), "kind": KINDS[op.kind], "reason": reason},
     )
-
-
-def _state_at_home(vm: Vm, sight: DomainSight | None) -> VmState:
-    state = state_of(sight)
-    # Lost on the way while it should run: failed, so that the engine starts it again.
-    return VmState.FAILED if state == VmState.OFF and vm.wanted == Wanted.RUNNING else state
 
 
 def _freeze(work: Work, decision: Decision, sight: DomainSight | None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 
 from celery.signals import worker_shutting_down
+from django.db import DatabaseError
 
 from clustermgr.actions import leases, reaper
 from clustermgr.actions.operations import admit_waiting
@@ -40,6 +42,13 @@ def drive(operation_id: int) -> None:
                 return
     except leases.LeaseLost:
         log.info("operation %s has another owner or was settled", operation_id)
+    except Exception:
+        # The lease is left to run out: a pause before another worker tries. Nobody waits without a reason.
+        log.exception("operation %s stumbled", operation_id)
+        with contextlib.suppress(leases.LeaseLost, DatabaseError):
+            work.note(
+                "An error inside the cluster's own service; it is tried again. Its log has the details."
+            )
     finally:
         work.close()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from clustermgr.actions import leases
 from clustermgr.core.states import Level, OfflineAction, OperationState, VmState, Wanted
 from clustermgr.core.words import KINDS
-from clustermgr.drivers.contract import DomainState, HostUnreachable
-from clustermgr.jobs.bring_up import RUNNING_VALUES, bring_up
-from clustermgr.jobs.take_down import Cancelled, state_of, take_down
-from clustermgr.jobs.work import Trouble, Work
+from clustermgr.drivers.contract import DomainState
+from clustermgr.jobs.bring_up import RUNNING_VALUES, alone, bring_up
+from clustermgr.jobs.take_down import Cancelled, state_after, take_down
+from clustermgr.jobs.work import SILENT_S, Trouble, Work
 from clustermgr.models import Node, Operation
 
 
@@ -38,14 +38,12 @@ def start(work: Work) -> float | None:
 
 def _begin_start(work: Work, node: Node) -> float:
     op, vm = work.operation, work.operation.vm
-    if vm.saved_spent:
-        raise Trouble(f"The saved state of {vm.name} was restored before and is never restored again.")
-    answered, sight = work.sight(node)
-    if not answered:
-        raise HostUnreachable(f"{node.name} does not answer.")
+    sight = work.first_sight(node)
     if sight is not None and sight.state == DomainState.PAUSED:
+        if not alone(work, node):
+            return SILENT_S
         leases.step(op, step="resume", memory={"how": "resume"})
-    elif vm.saved_file:
+    elif vm.saved_file and not vm.saved_spent:  # a spent state is never restored: it starts from its disks
         leases.step(op, step="up", memory={"how": "restore", "path": vm.saved_file})
     else:
         leases.step(op, step="up", memory={"how": "start"})
@@ -98,11 +96,13 @@ def saved_path(operation: Operation) -> str:
 
 
 def fail(work: Work, node: Node, trouble: Trouble) -> None:
-    """Settle as failed, with the VM in the state in which `node` shows it now."""
+    """Settle as failed, with the VM in the state in which `node` shows it now. When nothing was ordered
+    yet the VM's row is left alone: what the sweep sees stands."""
     op = work.operation
     answered, sight = work.sight(node)
-    state = state_of(sight) if answered else None
-    alive = answered and sight is not None and sight.has_process
+    touched = op.step not in ("begin", "apply")
+    state = state_after(op.vm, sight) if answered and touched else None
+    alive = sight is not None and sight.has_process
     leases.settle(
         op,
         OperationState.FAILED,
@@ -113,20 +113,22 @@ def fail(work: Work, node: Node, trouble: Trouble) -> None:
         level=Level.ERROR,
         vm_state=state,
         vm_reason="" if alive else trouble.sentence,
-        vm_values={"wanted": Wanted.RUNNING} if alive else None,
-        unheld=(node,) if answered and (sight is None or not sight.has_process) else (),
+        vm_values={"wanted": Wanted.RUNNING} if alive and touched else None,
+        unheld=(node,) if answered and not alive else (),
         params={"what": KINDS[op.kind], "reason": trouble.sentence, "node": node.name},
     )
 
 
 def cancelled(work: Work, node: Node) -> None:
     op = work.operation
+    answered, sight = work.sight(node)
+    touched = answered and op.step != "begin"
     leases.settle(
         op,
         OperationState.CANCELLED,
-        outcome=f"Cancelled; {op.vm.name} runs on {node.name}.",
+        outcome=f"Cancelled; {op.vm.name} was left on {node.name} as it was.",
         code="order_cancelled",
-        vm_state=VmState.RUNNING,
-        vm_values={"wanted": Wanted.RUNNING},
+        vm_state=state_after(op.vm, sight) if touched else None,
+        vm_values={"wanted": Wanted.RUNNING} if touched and sight is not None and sight.has_process else None,
         params={"what": KINDS[op.kind], "node": node.name},
     )

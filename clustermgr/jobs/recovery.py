@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from clustermgr.actions import leases
 from clustermgr.actions.recovery import after_failed_restart, best_other, count
 from clustermgr.core.recovery import Remedy
 from clustermgr.core.states import Level, OperationState, VmState
-from clustermgr.drivers.contract import DriverError, HostUnreachable, NotFound
+from clustermgr.drivers.contract import HostUnreachable
 from clustermgr.jobs.bring_up import RUNNING_VALUES, bring_up
-from clustermgr.jobs.take_down import state_of
-from clustermgr.jobs.work import SILENT_S, Trouble, Work
+from clustermgr.jobs.relocation import definition_of, leave
+from clustermgr.jobs.take_down import state_after
+from clustermgr.jobs.work import SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node
-from clustermgr.secrets import unseal
 
 
 def recovery(work: Work) -> float | None:
@@ -21,6 +23,8 @@ def recovery(work: Work) -> float | None:
         if op.step == "begin":
             return _begin(work, node)
         pause = bring_up(work, node)
+    except Occupied as occupied:
+        return _give_up(work, node, occupied.sentence, "")  # it may be the copy in use: left alone
     except Trouble as trouble:
         return _elsewhere(work, node, trouble)
     if pause is not None:
@@ -30,28 +34,19 @@ def recovery(work: Work) -> float | None:
 
 def _begin(work: Work, node: Node) -> float:
     op = work.operation
-    answered, sight = work.sight(node)
-    if not answered:
-        raise HostUnreachable(f"{node.name} does not answer.")
-    if sight is None:
-        leases.step(op, hold=node)
-        work.call(lambda: work.host(node).define(_definition(work)))
+    if work.first_sight(node) is None:
+        definition = definition_of(work, op.vm.owner)
+        work.attempt(lambda: work.host(node).define(definition))
     leases.step(op, step="up")
     return 0.0
-
-
-def _definition(work: Work) -> str:
-    """From the node where it failed, while that answers; else the cluster's own copy."""
-    vm = work.operation.vm
-    try:
-        return work.host(vm.owner).read_config(vm.uuid).definition
-    except (HostUnreachable, NotFound):
-        return unseal(vm.definition)
 
 
 def _elsewhere(work: Work, node: Node, trouble: Trouble) -> float | None:
     op, vm = work.operation, work.operation.vm
     tried = [*op.memory.get("tried", []), node.pk]
+    cleared = isinstance(trouble, Unbegun) or _cleared(work, node)
+    if not cleared:
+        return SILENT_S
     chosen = after_failed_restart(vm)
     target = best_other(vm, tuple(tried)) if chosen.remedy == Remedy.FAIL_OVER else None
     if target is None:
@@ -61,10 +56,10 @@ def _elsewhere(work: Work, node: Node, trouble: Trouble) -> float | None:
             else f"Left failed: {chosen.reason}."
         )
         return _give_up(work, node, reason, trouble.raw)
-    if not _cleared(work, node):
-        return SILENT_S
     count(vm, chosen)
-    leases.step(op, step="begin", target=target, memory={"tried": tried, "why": trouble.sentence})
+    memory = {"tried": tried, "why": trouble.sentence}
+    unheld = None if isinstance(trouble, Unbegun) else node
+    leases.step(op, step="begin", target=target, memory=memory, unheld=unheld)
     work.ordered, work.handle = False, None
     return 0.0
 
@@ -73,15 +68,12 @@ def _cleared(work: Work, node: Node) -> bool:
     """No process of it is left on `node`; a node that is not its owner forgets it again."""
     op, vm = work.operation, work.operation.vm
     try:
-        work.call(lambda: work.host(node).destroy(vm.uuid))
-        if node.pk != vm.owner_id:
-            work.call(lambda: work.host(node).undefine(vm.uuid))
+        return work.cleared(node, undefine=node.pk != vm.owner_id)
     except HostUnreachable:
         work.forget(node)
         work.note(f"{node.name} does not answer; {vm.name} is started elsewhere when that copy is ruled out")
         leases.renew(op)
         return False
-    return True
 
 
 def _settle(work: Work, node: Node) -> float | None:
@@ -89,11 +81,12 @@ def _settle(work: Work, node: Node) -> float | None:
     code = "vm_restarted"
     unheld: tuple[Node, ...] = ()
     if node.pk != vm.owner_id:
-        code, unheld = "vm_failed_over", (vm.owner,)
-        try:
-            work.call(lambda: work.host(vm.owner).undefine(vm.uuid))
-        except DriverError:
-            unheld = ()  # its stale definition is removed when that node answers again
+        code = "vm_failed_over"
+        answered, sight = work.sight(vm.owner)
+        if answered and (sight is None or not sight.has_process):
+            unheld = (vm.owner,)
+        with contextlib.suppress(Trouble):
+            leave(work, vm.owner)
     leases.settle(
         op,
         OperationState.SUCCEEDED,
@@ -111,7 +104,7 @@ def _settle(work: Work, node: Node) -> float | None:
 def _give_up(work: Work, node: Node, reason: str, raw: str) -> None:
     op = work.operation
     answered, sight = work.sight(node)
-    alive = answered and state_of(sight) == VmState.RUNNING
+    alive = sight is not None and sight.has_process
     leases.settle(
         op,
         OperationState.FAILED,
@@ -120,7 +113,8 @@ def _give_up(work: Work, node: Node, reason: str, raw: str) -> None:
         raw=raw,
         code="vm_left_failed",
         level=Level.ERROR,
-        vm_state=VmState.RUNNING if alive else VmState.FAILED,
+        vm_state=state_after(op.vm, sight) if alive and node.pk == op.vm.owner_id else VmState.FAILED,
         vm_reason="" if alive else reason,
+        unheld=(node,) if answered and not alive else (),
         params={"reason": reason},
     )

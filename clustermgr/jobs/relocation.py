@@ -8,13 +8,14 @@ from __future__ import annotations
 from clustermgr.actions import leases
 from clustermgr.core.states import Level, OfflineAction, OperationKind, OperationState, Phase, VmState, Wanted
 from clustermgr.core.words import KINDS, duration
-from clustermgr.drivers.contract import DriverError, HostUnreachable
+from clustermgr.drivers.contract import Failed, HostUnreachable, NotFound
 from clustermgr.jobs.bring_up import RUNNING_VALUES, bring_up
 from clustermgr.jobs.power import cancelled, fail, saved_path
-from clustermgr.jobs.take_down import Cancelled, take_down
-from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
+from clustermgr.jobs.take_down import Cancelled, state_after, take_down
+from clustermgr.jobs.work import PATIENCE_S, SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node
 from clustermgr.ports import clock
+from clustermgr.secrets import unseal
 
 
 def relocation(work: Work) -> float | None:
@@ -39,6 +40,8 @@ def _down(work: Work) -> float | None:
         op.memory = {"was_running": was_running, "path": path if was_running else vm.saved_file}
     was_running = op.memory["was_running"]
     try:
+        if op.step == "begin":
+            _check(work, was_running)
         pause = take_down(work, op.source, how, path) if was_running else None
     except Trouble as trouble:
         return fail(work, op.source, trouble)
@@ -46,10 +49,29 @@ def _down(work: Work) -> float | None:
         return cancelled(work, op.source)
     if pause is None:
         values = {"saved_file": path, "saved_spent": False} if was_running and path else {}
-        leases.step(op, step="away", memory=op.memory, phase=Phase.CLEANING_UP, vm_values=values)
+        # Seen without a process: what becomes of the source from here on blocks no start on the target.
+        leases.step(
+            op,
+            step="away",
+            memory=op.memory,
+            phase=Phase.CLEANING_UP,
+            vm_values=values,
+            unheld=op.source,
+        )
         return 0.0
     leases.renew(op, memory=op.memory)
     return pause
+
+
+def _check(work: Work, was_running: bool) -> None:
+    """Before anything is done: the rows may be some seconds old, and the target must not have a copy."""
+    op = work.operation
+    here = work.first_sight(op.source)
+    if not was_running and here is not None and here.has_process:
+        raise Occupied(f"{op.vm.name} was started on {op.source.name} meanwhile.")
+    there = work.first_sight(op.target)
+    if there is not None and there.has_process:
+        raise Occupied(f"{op.target.name} already has a process of {op.vm.name}.")
 
 
 def _how(work: Work) -> OfflineAction:
@@ -59,14 +81,13 @@ def _how(work: Work) -> OfflineAction:
 
 
 def _away(work: Work) -> float | None:
-    """The VM is seen off at home: define it on the target. It runs nowhere now."""
+    """Seen off at home: define it on the target. It runs nowhere now, and a definition is no copy."""
     op = work.operation
-    if op.memory["was_running"] and not op.memory["path"]:
-        leases.step(op, hold=op.target)
-        try:
-            work.attempt(lambda: _define(work, op.target))
-        except Trouble as trouble:
-            return _home(work, trouble)
+    try:
+        work.first_sight(op.target)
+        work.attempt(lambda: _define(work))
+    except Trouble as trouble:
+        return _home(work, trouble) if op.memory["was_running"] else fail(work, op.source, trouble)
     if op.memory["was_running"]:
         leases.step(op, step="up", phase=Phase.STARTING)
     else:
@@ -75,9 +96,21 @@ def _away(work: Work) -> float | None:
     return 0.0
 
 
-def _define(work: Work, node: Node) -> None:
-    definition = work.host(work.operation.source).read_config(work.operation.vm.uuid).definition
-    work.call(lambda: work.host(node).define(definition))
+def _define(work: Work) -> None:
+    definition = definition_of(work, work.operation.source)
+    work.call(lambda: work.host(work.operation.target).define(definition))
+
+
+def definition_of(work: Work, node: Node) -> str:
+    """As `node` has it, while that answers; else the cluster's own copy."""
+    vm = work.operation.vm
+    try:
+        return work.host(node).read_config(vm.uuid).definition
+    except NotFound:
+        return unseal(vm.definition)
+    except HostUnreachable:
+        work.forget(node)
+        return unseal(vm.definition)
 
 
 def _up(work: Work) -> float | None:
@@ -100,19 +133,23 @@ def _up(work: Work) -> float | None:
 def _home(work: Work, trouble: Trouble) -> float:
     """It did not come up on the target: clear what is there, and bring it up where it came from."""
     op, vm = work.operation, work.operation.vm
+    held: Node | None = op.target
     try:
-        host = work.host(op.target)
-        work.call(lambda: host.destroy(vm.uuid))
-        work.call(lambda: host.undefine(vm.uuid))
+        if isinstance(trouble, Unbegun | Occupied):
+            held = None  # no copy of ours is there; one that is there is not ours to destroy
+        elif not work.cleared(op.target, undefine=True):
+            return SAMPLE_S
     except HostUnreachable:
         work.forget(op.target)
         work.note(f"{op.target.name} does not answer; {vm.name} comes home when it is seen without a copy")
+        leases.renew(op)
         return SILENT_S
     # A state whose VM may have been resumed for a moment is never used again (safety.md 2.4).
     cold = op.step == "resume" or not op.memory["path"]
     leases.step(
         op,
         step="up",
+        unheld=held,
         memory={**op.memory, "home": True, "cold": cold, "why": trouble.sentence, "raw": trouble.raw},
     )
     work.ordered, work.handle = False, None
@@ -133,34 +170,43 @@ def _failed_at_home(work: Work) -> None:
         level=Level.ERROR,
         vm_state=VmState.RUNNING,
         vm_values=RUNNING_VALUES,
-        unheld=(op.target,),
         params={"kind": KINDS[op.kind], "target": op.target.name, "reason": why},
     )
 
 
 def _tidy(work: Work) -> float | None:
-    """Up on the target (or off, and given to it): define it there for good, and forget it at home."""
+    """Up on the target (or off, and given to it), and defined there: forget it at home."""
     op, vm = work.operation, work.operation.vm
     try:
-        _define(work, op.target)
-        work.call(lambda: work.host(op.source).undefine(vm.uuid))
-    except HostUnreachable:
-        raise
-    except DriverError as error:
-        if work.sight(op.source)[1] is not None:
-            work.note(error.sentence)
-            leases.renew(op)
-            return SILENT_S
-        # The source has forgotten it already: a worker died between the two calls and the settlement.
+        _, sight = work.sight(op.source)
+        if sight is not None and sight.has_process:
+            raise Trouble(f"{vm.name} was started on {op.source.name} meanwhile, not by this order.")
+        leave(work, op.source)
+    except Trouble as trouble:
+        if not op.memory["was_running"]:
+            work.cleared(op.target, undefine=True)
+            return fail(work, op.source, trouble)
+        raise Failed(trouble.sentence, raw=trouble.raw) from trouble
     _settle(work)
     return None
+
+
+def leave(work: Work, node: Node) -> None:
+    """Forget the VM on the node that it left. Raises Trouble, and HostUnreachable for a while: it was seen
+    off there, and a definition that stays behind runs nothing."""
+    try:
+        work.attempt(lambda: work.host(node).undefine(work.operation.vm.uuid))
+    except HostUnreachable:
+        work.forget(node)
+        if work.same_for("home is silent") < PATIENCE_S:
+            raise
 
 
 def _settle(work: Work) -> None:
     op, vm = work.operation, work.operation.vm
     ran = op.memory["was_running"]
     took = duration((clock().now() - (op.started_at or op.created_at)).total_seconds())
-    state = VmState.RUNNING if ran else (VmState.SAVED if vm.saved_file else VmState.OFF)
+    state = VmState.RUNNING if ran else state_after(vm, None)
     leases.settle(
         op,
         OperationState.SUCCEEDED,

@@ -16,8 +16,10 @@ WHEN = {"now": "now", "next_start": "at the next start"}
 
 def settings(work: Work) -> float | None:
     op, vm = work.operation, work.operation.vm
-    host = work.host(op.source)
     try:
+        if op.step == "begin":
+            work.first_sight(op.source)
+        host = work.host(op.source)
         if op.step == "begin":
             in_step = host.read_config(vm.uuid).fingerprint == vm.fingerprint
             leases.step(op, step="apply", phase=Phase.APPLYING, memory={"in_step": in_step})
@@ -26,6 +28,8 @@ def settings(work: Work) -> float | None:
         now = readings.settings(host.read_config(vm.uuid).saved)
     except HostUnreachable:
         raise
+    except Trouble as trouble:
+        return fail(work, op.source, trouble)
     except DriverError as error:
         return fail(work, op.source, Trouble(f"{error.sentence} Nothing was changed.", error.raw))
     # What only the host understands changed with it, and by this order alone: the next sweep takes it.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 
 from clustermgr.actions import leases
+from clustermgr.actions.operations import MOVES
 from clustermgr.core.states import OfflineAction, OperationState, Phase, VmState, Wanted
-from clustermgr.drivers.contract import DomainSight, DomainState
+from clustermgr.drivers.contract import SAVED_TO_FILE, DomainSight, DomainState
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
-from clustermgr.models import Node
+from clustermgr.models import Node, Vm
 
 #: How long a guest may take to shut down: FCM's pending timeout.
 SHUTDOWN_PATIENCE_S = 180.0
@@ -29,7 +30,12 @@ def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> flo
 
     Raises Trouble when it did not go down (it runs as before), Cancelled, HostUnreachable.
     """
-    answered, sight = work.sight(node)
+    if work.operation.step == "begin":
+        if work.operation.state == OperationState.CANCELLING:
+            raise Cancelled  # nothing was begun
+        answered, sight = True, work.first_sight(node)
+    else:
+        answered, sight = work.sight(node)
     if not answered:
         work.note(
             f"{node.name} does not answer; whether {work.operation.vm.name} went down is seen when it does"
@@ -37,7 +43,7 @@ def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> flo
         leases.renew(work.operation)
         return SILENT_S
     if sight is None or not sight.has_process:
-        if how == OfflineAction.SAVE and work.operation.step == "down" and not work.host(node).has_file(path):
+        if how == OfflineAction.SAVE and not _saved(work, node, sight, path):
             raise Trouble(f"{work.operation.vm.name} stopped, and no saved state of it was written.")
         return None
     return (
@@ -45,12 +51,22 @@ def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> flo
     )
 
 
-def _begin(work: Work, phase: Phase, state: VmState) -> None:
+def _saved(work: Work, node: Node, sight: DomainSight | None, path: str) -> bool:
+    """Whether the file is whole: a host that died while it wrote leaves half of one. The host's word for how
+    the VM ended tells; of one that was never defined there nothing is left but the file."""
     if work.operation.step == "begin":
+        return False
+    if sight is None:
+        return work.host(node).has_file(path)
+    return sight.reason == SAVED_TO_FILE or work.caller() == ("ended", "")
+
+
+def _begin(work: Work, phase: Phase, state: VmState) -> None:
+    op = work.operation
+    if op.step == "begin":
         # What the administrator wants changes with the order: a crash meanwhile is not restarted.
-        leases.step(
-            work.operation, step="down", phase=phase, vm_state=state, vm_values={"wanted": Wanted.OFF}
-        )
+        values = {} if op.kind in MOVES else {"wanted": Wanted.OFF}
+        leases.step(op, step="down", phase=phase, vm_state=state, vm_values=values)
 
 
 def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
@@ -63,7 +79,7 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
         work.progress(sight.job, Phase.SAVING)
         work.same_for("saving")
         return SAMPLE_S
-    if cancelling and (op.step == "begin" or work.same_for("idle") >= SAVE_SETTLES_S):
+    if cancelling and work.caller()[0] != "running" and work.same_for("idle") >= SAVE_SETTLES_S:
         raise Cancelled
     if not work.ordered and not cancelling:
         _begin(work, Phase.SAVING, VmState.SAVING)
@@ -81,8 +97,8 @@ def _stopping(work: Work, node: Node, sight: DomainSight, how: OfflineAction) ->
     waited = work.same_for("stopping")
     if not work.ordered:
         _begin(work, Phase.STOPPING, VmState.STOPPING)
-        work.ordered = True
         work.attempt(lambda: _ask(work, node, how))
+        work.ordered = True  # an order without an answer is given again: it does no harm twice
     elif how != OfflineAction.TURN_OFF and waited >= work.asked_again_at + ASK_AGAIN_S:
         work.asked_again_at = waited
         with contextlib.suppress(Trouble):  # the first call was taken; this one may come too late
@@ -108,6 +124,16 @@ def state_of(sight: DomainSight | None) -> VmState:
     if sight is None:
         return VmState.OFF
     return STATES[sight.state]
+
+
+def state_after(vm: Vm, sight: DomainSight | None) -> VmState:
+    """The same after an order that did not succeed. Without a process, a VM whose saved state can still be
+    restored is saved, and one that should run has failed: the engine starts it again."""
+    if sight is not None and sight.has_process:
+        return STATES[sight.state]
+    if vm.saved_file and not vm.saved_spent:
+        return VmState.SAVED
+    return VmState.FAILED if vm.wanted == Wanted.RUNNING else state_of(sight)
 
 
 STATES: dict[DomainState, VmState] = {

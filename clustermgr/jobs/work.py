@@ -30,6 +30,8 @@ DEADLINE_S = 5.0
 SAMPLE_S = 0.25
 #: How often a host that does not answer is asked again.
 SILENT_S = 1.0
+#: For how long a silent host is waited for while nothing was ordered there yet.
+PATIENCE_S = 15.0
 
 Step = Callable[["Work"], float | None]
 
@@ -41,6 +43,14 @@ class Trouble(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.raw = raw
+
+
+class Occupied(Trouble):
+    """A node has a copy that this order did not make: it may be the one in use, and is left alone."""
+
+
+class Unbegun(Trouble):
+    """A node fell silent before anything was ordered there: nothing of it can come to run."""
 
 
 class Work:
@@ -77,6 +87,15 @@ class Work:
         except HostUnreachable:
             self.forget(node)
             return False, None
+
+    def first_sight(self, node: Node) -> DomainSight | None:
+        """The VM there, before anything was ordered. Raises HostUnreachable, and Unbegun after a while."""
+        answered, sight = self.sight(node)
+        if answered:
+            return sight
+        if self.same_for(f"{node.pk} is silent") < PATIENCE_S:
+            raise HostUnreachable(f"{node.name} does not answer.")
+        raise Unbegun(f"{node.name} does not answer; nothing was begun there.")
 
     def forget(self, node: Node) -> None:
         host = self._hosts.pop(node.pk, None)
@@ -137,11 +156,31 @@ class Work:
         leases.show_progress(self.operation, shown, keep=keep)
 
     def other_copies(self, node: Node) -> list[tuple[Node, bool]]:
-        """Possible holders besides `node` that are not ruled out: (holder, it answers and has a process)."""
-        holders = Holder.objects.filter(vm=self.operation.vm).exclude(node=node).select_related("node")
+        """Nodes besides `node` that are not ruled out: (node, it answers and has a process).
+
+        Possible holders, silent or not; and the nodes of this order, where somebody may have started it by
+        hand since it was seen off: those block by what they show, not by silence.
+        """
+        op = self.operation
+        holders = {row.node for row in Holder.objects.filter(vm=op.vm).select_related("node")}
+        others = {other for other in (op.vm.owner, op.source, op.target) if other is not None}
         found = []
-        for holder in holders:
-            answered, sight = self.sight(holder.node)
-            if not answered or (sight is not None and sight.has_process):
-                found.append((holder.node, answered))
+        for other in sorted((holders | others) - {node}, key=lambda each: each.pk):
+            answered, sight = self.sight(other)
+            if (sight is not None and sight.has_process) or (not answered and other in holders):
+                found.append((other, answered))
         return found
+
+    def cleared(self, node: Node, *, undefine: bool) -> bool:
+        """See to it that `node` has no process of the VM and, with `undefine`, no definition. True when seen
+        so. Raises HostUnreachable."""
+        uuid = self.operation.vm.uuid
+        sight = self.host(node).sight(uuid)
+        if sight is not None and sight.has_process:
+            self.call(lambda: self.host(node).destroy(uuid))
+            sight = self.host(node).sight(uuid)
+        if sight is not None and sight.has_process:
+            return False
+        if sight is not None and undefine:
+            self.call(lambda: self.host(node).undefine(uuid))
+        return True

@@ -28,9 +28,6 @@ def power_on(layout: Layout, number: int) -> None:
     first = _spawn_node(layout, number, folder)
     network.plug_in(layout, number, first)
     daemon_start(layout, number)
-    # libvirt takes any folder that exists for an active pool; a cluster disk is not there until activated.
-    if f" {DISK} " in run("virsh", "-q", "-c", layout.uri(number), "pool-list", "--persistent"):
-        run("virsh", "-q", "-c", layout.uri(number), "pool-destroy", DISK)
 
 
 def _spawn_node(layout: Layout, number: int, folder: Path) -> int:
@@ -78,10 +75,15 @@ def inside(layout: Layout, number: int, command: Sequence[str]) -> list[str]:
 
 def daemon_start(layout: Layout, number: int) -> None:
     layout.socket(number).unlink(missing_ok=True)
+    had_disk = (layout.node(number) / "run" / "libvirt" / "storage" / f"{DISK}.xml").exists()
     daemon = f"setsid libvirtd --listen --pid-file {DAEMON_PID} >/var/log/libvirt/out.log 2>&1"
     script = f"rm -f {DAEMON_PID}; {daemon} &"
     run(*inside(layout, number, ["sh", "-c", script]))
     wait_until(layout.socket(number).exists, 20, f"libvirtd of {node_name(number)} does not listen")
+    # libvirt takes any folder that exists for an active pool; a cluster disk is not there until activated.
+    virsh = ("virsh", "-q", "-c", layout.uri(number))
+    if not had_disk and f" {DISK} " in run(*virsh, "pool-list"):
+        run(*virsh, "pool-destroy", DISK)
 
 
 def daemon_signal(layout: Layout, number: int, signal: str) -> None:

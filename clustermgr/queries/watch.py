@@ -1,14 +1,28 @@
-"""What the watch compares its looks with: the nodes and roles of one cluster, in four queries."""
+"""What the watch compares its looks with: the nodes and roles of one cluster, in five queries."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet
 
 from clustermgr.core.sightings import RoleFacts
 from clustermgr.core.states import ACTIVE
-from clustermgr.models import Cluster, Drift, Node, Operation, Vm
+from clustermgr.models import Cluster, Drift, Holder, Node, Operation, Vm
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A possible holder that is not the VM's owner: it stays one until that node is seen without the VM."""
+
+    id: int
+    vm: int
+    uuid: str
+    node: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +36,7 @@ class Watched:
     figures: dict[str, tuple[float | None, int | None]] = field(default_factory=dict)
     config_versions: dict[str, int] = field(default_factory=dict)
     drifted: frozenset[int] = frozenset()
+    leftovers: tuple[Leftover, ...] = ()
 
     def busy(self) -> dict[int, int]:
         """VMs that an operation holds, with their owners."""
@@ -40,6 +55,7 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
         version=version,
         nodes={node.pk: node for node in Node.objects.filter(cluster=cluster_id)},
         drifted=frozenset(Drift.objects.filter(vm__cluster=cluster_id).values_list("vm_id", flat=True)),
+        leftovers=tuple(Leftover(*row) for row in _leftovers(cluster_id, busy)),
     )
     for row in Vm.objects.filter(cluster=cluster_id).values_list(*COLUMNS).iterator(2000):
         (pk, uuid, name, owner, state, reason, wanted, seen, started, file, spent, cpu, mib, config) = row
@@ -61,6 +77,11 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
         found.figures[uuid] = (cpu, mib)
         found.config_versions[uuid] = config
     return found
+
+
+def _leftovers(cluster_id: int, busy: set[int]) -> QuerySet[Holder, tuple[Any, ...]]:
+    rows = Holder.objects.filter(vm__cluster=cluster_id).exclude(node=F("vm__owner")).exclude(vm__in=busy)
+    return rows.values_list("pk", "vm_id", "vm__uuid", "node_id", "since")
 
 
 COLUMNS = (

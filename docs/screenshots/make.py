@@ -69,11 +69,13 @@ def main() -> None:
         light.goto(f"{light.url}move/")
         shoot(light, "move")
         order_moves(light, stack)
-        light.goto(f"{stack.url}/c/prod-cl1/roles/")
-        light.wait_for_timeout(4000)
-        shoot(light, "roles")
-        dark.goto(f"{stack.url}/c/prod-cl1/roles/")
-        shoot(dark, "roles-dark")
+        for page, name in ((light, "roles"), (dark, "roles-dark")):
+            page.goto(f"{stack.url}/c/prod-cl1/roles/@sql01/")
+            number = page.url.rstrip("/").rsplit("/", 1)[1]
+            page.goto(f"{stack.url}/c/prod-cl1/roles/?sort=-name&sel={number}")
+            page.locator(f"#vm-{number}-row").scroll_into_view_if_needed()
+            page.wait_for_timeout(3000)
+            shoot(page, name)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
   const root = document.documentElement, body = document.body;
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const remember = (name, value) => { try { localStorage.setItem(`clustermgr.${name}`, value); } catch { /* storage is off */ } };
+  // A request that cannot be sent is told by its events; its promise alone would end as an unheard error.
+  const fetchPart = (address, how) => htmx.ajax("GET", address, how)?.catch?.(() => {});
   const dialog = document.getElementById("dialog"), dialogBody = document.getElementById("dialog-body");
 
   // -- dialogs --------------------------------------------------------------------------------------------
@@ -36,7 +38,7 @@
   function refetch(id) {
     const region = document.getElementById(id);
     if (region?.dataset.url && !region.contains(document.activeElement?.closest("input, textarea, select"))) {
-      htmx.ajax("GET", region.dataset.url, { source: region, target: region, swap: "outerHTML" });
+      fetchPart(region.dataset.url, { source: region, target: region, swap: "outerHTML" });
     }
   }
 
@@ -112,7 +114,7 @@
     history.replaceState(history.state, "", url);
     url.searchParams.set("region", "selection");
     clearTimeout(waiting);
-    waiting = setTimeout(() => htmx.ajax("GET", url.pathname + url.search, { target: "#role-detail", swap: "outerHTML" }), 60);
+    waiting = setTimeout(() => fetchPart(url.pathname + url.search, { target: "#role-detail", swap: "outerHTML" }), 60);
     return true;
   }
   document.addEventListener("click", (event) => {

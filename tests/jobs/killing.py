@@ -1,11 +1,32 @@
-"""A worker that is killed after some seconds of virtual time: it gives nothing back."""
+"""Workers that die, and calls whose answers are lost: at a moment of virtual time, or at a chosen act."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
 from clustermgr.actions import leases, operations
-from clustermgr.jobs.operations import one_step
+from clustermgr.drivers.contract import HostUnreachable
+from clustermgr.jobs import work as works
+from clustermgr.jobs.operations import drive, one_step, reap
 from clustermgr.jobs.work import Work
 from tests.jobs.conftest import Stage
+
+#: Calls that change something on a host.
+CHANGES = frozenset(
+    {
+        *("define", "undefine", "apply_settings"),
+        *("begin_start", "resume", "destroy", "begin_shutdown"),
+        *("begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file"),
+    }
+)
+
+
+class Killed(BaseException):
+    """The worker's process is gone: nothing is given back, nothing is written."""
 
 
 def carry(stage: Stage, operation: int, *, seconds: float) -> Work:
@@ -23,3 +44,101 @@ def finish(stage: Stage, work: Work) -> None:
     """The same worker goes on to the end."""
     while (pause := one_step(work)) is not None:
         stage.clock.sleep(max(pause, 0.01))
+
+
+def take_over(stage: Stage, *, seconds: float = 600.0) -> None:
+    """The lease runs out, and other workers carry on for so long; then they stop, too."""
+    stage.runner.enqueued.clear()
+    end = stage.clock.monotonic() + seconds
+    while stage.clock.monotonic() < end:
+        stage.clock.advance(30.0)
+        reap()
+        with until(stage, end):
+            stage.run()
+        if not operations.Operation.objects.filter(state__in=operations.ACTIVE).exists():
+            return
+
+
+@contextmanager
+def until(stage: Stage, end: float) -> Iterator[None]:
+    """Workers that are still at it at that moment are killed: an order that waits must not wait for ever."""
+    real = stage.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        real(max(seconds, 0.01))
+        if stage.clock.monotonic() >= end:
+            raise Killed
+
+    stage.clock.sleep = sleep  # type: ignore[method-assign]
+    try:
+        yield
+    except Killed:
+        stage.runner.enqueued.clear()
+    finally:
+        stage.clock.sleep = real  # type: ignore[method-assign]
+
+
+class Acts:
+    """Counts the acts of workers - calls that change a host, and commits - and strikes at one of them."""
+
+    def __init__(self, strike: Callable[[Callable[[], Any]], Any], *, commits: bool) -> None:
+        self.strike, self.commits = strike, commits
+        self.at: int | None = None
+        self.names: list[str] = []
+
+    def arm(self, at: int) -> None:
+        self.at, self.names = at, []
+
+    @property
+    def struck(self) -> bool:
+        return self.at is not None and len(self.names) > self.at
+
+    def act(self, name: str, call: Callable[[], Any]) -> Any:
+        self.names.append(name)
+        return self.strike(call) if self.at == len(self.names) - 1 else call()
+
+    def install(self, patch: pytest.MonkeyPatch) -> Acts:
+        connect = works.connect
+        patch.setattr(works, "connect", lambda *args, **named: _Host(connect(*args, **named), self))
+        for name in ("step", "settle") if self.commits else ():
+            patch.setattr(leases, name, self._counted(name, getattr(leases, name)))
+        return self
+
+    def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **named: self.act(name, lambda: real(*args, **named))
+
+
+class _Host:
+    def __init__(self, host: Any, acts: Acts) -> None:
+        self._host, self._acts = host, acts
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._host, name)
+        if name not in CHANGES:
+            return real
+        return lambda *args, **named: self._acts.act(name, lambda: real(*args, **named))
+
+
+def kill(call: Callable[[], Any]) -> Any:
+    """The worker dies before this act (and so after the one before)."""
+    raise Killed
+
+
+def no_answer(call: Callable[[], Any]) -> Any:
+    """The host does what it is told, and its answer is lost."""
+    call()
+    raise HostUnreachable("It did not answer within 5 seconds.")
+
+
+def lost(call: Callable[[], Any]) -> Any:
+    """The host never heard of it."""
+    raise HostUnreachable("It did not answer within 5 seconds.")
+
+
+def killed_at(stage: Stage, operation: int) -> None:
+    """Drive one order until it ends or its worker is killed."""
+    operations.admit_waiting(stage.cluster)
+    try:
+        drive(operation)
+    except Killed:
+        return

@@ -10,10 +10,11 @@ import pytest
 from clustermgr.actions import watching
 from clustermgr.core.states import NodeState, VmState, Wanted
 from clustermgr.drivers.lab.onhost import OnHost
+from clustermgr.drivers.registry import connect
 from clustermgr.jobs import eyes
 from clustermgr.jobs.watch import keep
 from clustermgr.jobs.watcher import LeaseLost, Watcher
-from clustermgr.models import Drift, Event, Node, Vm, WatchShard
+from clustermgr.models import Drift, Event, Holder, Node, Vm, WatchShard
 from tests.jobs.conftest import Stage
 
 
@@ -177,3 +178,28 @@ def test_a_fault_in_a_driver_costs_looks_not_the_watch(
     watch.seconds(8)
     assert node_state(stage, "n2") == NodeState.UP
     assert stage.vm("app").state == VmState.RUNNING
+
+
+def holders(stage: Stage, name: str) -> set[str]:
+    return set(Holder.objects.filter(vm=stage.vm(name)).values_list("node__name", flat=True))
+
+
+def test_a_former_holder_is_let_go_when_its_node_is_seen_without_the_vm(stage: Stage, watch: Watch) -> None:
+    """A live migration whose source was lost at its end leaves the source a possible holder."""
+    Holder.objects.create(vm=stage.vm("web"), node=stage.node("n2"), since=stage.clock.now(), because="start")
+    stage.faults.cut("n2")
+    watch.seconds(20)
+    assert holders(stage, "web") == {"n1", "n2"}
+    stage.faults.mend("n2")
+    watch.seconds(15)
+    assert holders(stage, "web") == {"n1"}
+
+
+def test_a_holder_with_a_copy_stays_one(stage: Stage, watch: Watch) -> None:
+    web = stage.vm("web")
+    Holder.objects.create(vm=web, node=stage.node("n2"), since=stage.clock.now(), because="start")
+    stage.faults.image_lock("csv1", locks=False)
+    connect("lab", "lab:n2").define(connect("lab", "lab:n1").read_config(web.uuid).definition)
+    connect("lab", "lab:n2").begin_start(web.uuid)
+    watch.seconds(20)
+    assert holders(stage, "web") == {"n1", "n2"}
