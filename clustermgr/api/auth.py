@@ -1,4 +1,4 @@
-"""Who asks: a Bearer token becomes an Actor whose role must reach the verb. Cookies are never looked at."""
+"""Who asks: a Bearer token becomes an Actor whose role must reach the verb. Cookies open nothing here."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ router = Router(tags=["clusters"])
 
 @router.get("", response=or_problem(list[Cluster]), **needs("view"))
 def list_clusters(request: HttpRequest) -> Any:
+    """Every cluster, with how many of its nodes are up and how many of its machines failed."""
     return overview.clusters()
 
 

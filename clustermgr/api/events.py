@@ -45,6 +45,7 @@ def list_events(
 
 @router.get("/{cluster}/events/{event}", response=or_problem(EventDetail), **needs("view"))
 def show_event(request: HttpRequest, cluster: Ref, event: Id) -> Any:
+    """One event, with what it led to and what happened around it."""
     here = find.cluster(cluster)
     found = events.event_detail(here, event)
     if found is None:

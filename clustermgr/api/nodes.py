@@ -17,11 +17,13 @@ router = Router(tags=["nodes"])
 
 @router.get("/{cluster}/nodes", response=or_problem(list[Node]), **needs("view"))
 def list_nodes(request: HttpRequest, cluster: Ref) -> Any:
+    """Nodes with their state, load and how many virtual machines they own."""
     return nodes.node_list(find.cluster(cluster))
 
 
 @router.get("/{cluster}/nodes/{node}", response=or_problem(NodeDetail), **needs("view"))
 def show_node(request: HttpRequest, cluster: Ref, node: Ref) -> Any:
+    """One node, with what it can do and which virtual machines it owns."""
     here = find.cluster(cluster)
     found = nodes.node_detail(here, find.node(here, node).pk)
     if found is None:  # it went between two queries

@@ -30,12 +30,14 @@ class TokenOrder(Body):
 
 @me.get("", response=or_problem(Me), **needs("own_tokens"))
 def show_me(request: HttpRequest) -> Any:
+    """Whose token this is, and the role that it has now."""
     who = actor(request)
     return {"account": who.name, "role": who.role}
 
 
 @router.get("", response=or_problem(list[Token]), **needs("own_tokens"))
 def list_tokens(request: HttpRequest) -> Any:
+    """One's own tokens, for an administrator those of every account; never a secret."""
     return [_shown(row) for row in tokens.token_list(actor(request))]
 
 

@@ -21,6 +21,7 @@ DESCRIPTION = (
     "`Idempotency-Key` with an order, and repeating it does nothing twice. Virtual machines and nodes go by "
     "id, by name, or by `@name` where a name looks like a number."
 )
+ROOT = "/api/v1/"
 
 
 class Api(NinjaAPI):
@@ -28,12 +29,14 @@ class Api(NinjaAPI):
         """Short names, which a generated client turns into functions."""
         return str(operation.view_func.__name__)
 
+    def get_root_path(self, path_params: Any) -> str:
+        return ROOT
+
 
 api = Api(
     title="Cluster manager",
     version="1",
     description=DESCRIPTION,
-    urls_namespace="api",
     docs_url=None,
     parser=StrictParser(),
 )

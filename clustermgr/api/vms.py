@@ -50,6 +50,7 @@ def list_vms(
 
 @router.get("/{cluster}/vms/{vm}", response=or_problem(VmDetail), **needs("view"))
 def show_vm(request: HttpRequest, cluster: Ref, vm: Ref) -> Any:
+    """One virtual machine, with its settings and the version that a change of them names."""
     here = find.cluster(cluster)
     found = roles.role_detail(here, find.vm(here, vm).pk)
     if found is None:  # it went between two queries

@@ -50,7 +50,7 @@ def value(key: str, found: Any) -> str:
         return when(str(found))
     if key.endswith("_mib") and isinstance(found, int | float):
         return words.memory(found)
-    if key.endswith("_percent") or key == "percent":
+    if "percent" in key and isinstance(found, int | float):
         return f"{found:.0f}%"
     if key.endswith("_bytes"):
         return words.memory(found / (1 << 20))

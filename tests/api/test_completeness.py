@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from clustermgr.access import VERBS
 from clustermgr.api.urls import api
 from clustermgr.cli.main import VERBS as WORDS
@@ -31,3 +33,13 @@ def test_each_order_takes_an_idempotency_key() -> None:
             orders = method in {"post", "patch"} and not path.endswith("/tokens")
             names = {each["name"] for each in details["parameters"]}
             assert ("Idempotency-Key" in names) == orders, f"{method} {path}"
+
+
+def test_each_route_and_each_command_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
+    for path, methods in DOCUMENT["paths"].items():
+        for method in methods:
+            route = f"`{method.upper()} {path.removeprefix('/api/v1')}`"
+            assert route in text, route
+    for verb in WORDS:
+        assert f"`{verb.noun} {verb.name}" in text, f"{verb.noun} {verb.name}"
