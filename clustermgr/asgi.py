@@ -15,12 +15,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clustermgr.settings")
 pages = get_asgi_application()
 
 from clustermgr.live.consumer import LiveConsumer  # noqa: E402  (needs the apps to be ready)
+from clustermgr.live.origin import SameOrigin  # noqa: E402
+from clustermgr.web.bodies import BodyLimit  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": BodyLimit(pages),
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("ws/ui/", LiveConsumer.as_asgi())]))
+            SameOrigin(AuthMiddlewareStack(URLRouter([path("ws/ui/", LiveConsumer.as_asgi())])))
         ),
     }
 )

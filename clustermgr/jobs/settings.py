@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clustermgr.actions import leases
 from clustermgr.actions.seen_vms import columns
-from clustermgr.core.settings_rules import LABELS
+from clustermgr.core.settings_rules import HOST_FIELDS, LABELS
 from clustermgr.core.states import OperationState, Phase
 from clustermgr.drivers.contract import DriverError, HostUnreachable
 from clustermgr.jobs import readings
@@ -34,7 +34,8 @@ def settings(work: Work) -> float | None:
         return fail(work, op.source, Trouble(f"{error.sentence} Nothing was changed.", error.raw))
     # What only the host understands changed with it, and by this order alone: the next sweep takes it.
     rest = {"fingerprint": ""} if op.memory.get("in_step") else {}
-    words = [f"{LABELS[name]}: applied {WHEN.get(when, when)}" for name, when in applied.items()]
+    done = [name for name in HOST_FIELDS if name in applied]
+    words = [f"{LABELS[name]}: applied {WHEN.get(applied[name], applied[name])}" for name in done]
     leases.settle(
         op,
         OperationState.SUCCEEDED,
@@ -42,6 +43,6 @@ def settings(work: Work) -> float | None:
         code="settings_changed",
         # Only what was ordered: any other difference on the host stays drift, for somebody to decide.
         vm_values={**columns(vm, now, list(applied)), **rest, "config_version": vm.config_version + 1},
-        params={"fields": ", ".join(LABELS[name] for name in applied)},
+        params={"fields": ", ".join(LABELS[name] for name in done)},
     )
     return None

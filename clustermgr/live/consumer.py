@@ -12,6 +12,7 @@ from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.translation import get_language
 
 from clustermgr.access import Actor, role_of
@@ -142,7 +143,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         allowed = True
         while allowed:
             await hubs.passed(RIGHTS_S)
-            allowed = await self._rights()
+            with suppress(DatabaseError):  # asked again as soon as it answers: the guard itself never ends
+                allowed = await self._rights()
 
     async def _rights(self) -> bool:
         """Read the session and the role afresh; close, and say why, when either does not reach."""

@@ -29,9 +29,10 @@ class Mailbox:
         self.arrived.set()
 
     def take(self) -> str | None:
+        # Also when nothing waits: whoever was woken for nothing would spin and hold the whole process.
+        self.arrived.clear()
         if self.waiting is None:
             return None
         text = self._text or self.waiting.text()
         self.waiting, self._text = None, None
-        self.arrived.clear()
         return text

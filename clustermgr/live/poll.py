@@ -12,6 +12,7 @@ from clustermgr.live.figures import patches
 from clustermgr.live.frame import EVERYTHING, Frame
 from clustermgr.live.hub import now_text
 from clustermgr.queries import live as queries
+from clustermgr.queries.roles import whole
 
 
 @never_cache
@@ -27,8 +28,8 @@ def poll(request: HttpRequest, slug: str) -> HttpResponse:
     if found is None:
         return JsonResponse({"error": "There is no such cluster."}, status=404)
     cluster_id, version = found
-    since = request.GET.get("since", "")
-    behind = not since.isdigit() or int(since) < version
+    since = whole(request.GET.get("since", ""))
+    behind = since is None or since < version
     frame = Frame(
         cur=version,
         at=now_text(),

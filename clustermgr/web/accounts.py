@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
@@ -23,15 +23,17 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if is_part(request):
         return sign_in_again(request)
     target = _inside(request, request.POST.get("next") or request.GET.get("next", ""))
-    name = request.POST.get("username", "").strip()[:150]
+    name = request.POST.get("username", "").replace("\x00", "").strip()[:150]
     context = {"next": target, "username": name}
     if request.method != "POST":
-        return redirect(target) if request.user.is_authenticated else render(request, "sign_in.html", context)
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(target)
+        return render(request, "sign_in.html", context)
     user = authenticate(request, username=name, password=request.POST.get("password", "")[:4096])
     if user is None:
         return render(request, "sign_in.html", {**context, "error": WRONG}, status=401)
     login(request, user)
-    return redirect(target)
+    return HttpResponseRedirect(target)
 
 
 @require_POST
@@ -58,4 +60,4 @@ def _inside(request: HttpRequest, target: str) -> str:
     allowed = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return target if allowed else "/"
+    return target if allowed and target.startswith("/") else "/"

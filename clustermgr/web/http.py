@@ -178,7 +178,10 @@ class PaneHeadersMiddleware:
 
 def sign_in_again(request: HttpRequest) -> HttpResponse:
     """For a part asked for without a session: htmx goes to the sign-in page as a whole."""
-    back = request.htmx.current_url_abs_path or "/"
+    try:
+        back = request.htmx.current_url_abs_path or "/"
+    except ValueError:  # the header is no address
+        back = "/"
     answer = HttpResponse(status=401)
     answer["HX-Redirect"] = f"{reverse('sign-in')}?{urlencode({'next': back})}"
     return answer

@@ -119,6 +119,12 @@ def test_the_link_sets_a_strict_cookie_and_leaves_the_address_bar(stranger: Brow
     assert stranger.get("/").status == 200
 
 
+@pytest.mark.parametrize("odd", ['bad[]="x', '{"a":1}', "theme=a b", "=", "é=1"])
+def test_cookies_of_other_programs_on_this_machine_do_not_sign_out(odd: str, browser: Browser) -> None:
+    browser.cookie = f"{odd}; {browser.cookie}; sessionid=x"
+    assert browser.get("/").status == 200
+
+
 def test_the_secret_is_made_once_and_only_its_owner_can_read_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 
 from clustermgr.live import consumer
 from clustermgr.models import Membership
@@ -106,7 +107,18 @@ def test_a_tab_that_never_stops_talking_is_cut_off() -> None:
     assert in_tab(worlds.viewer(), story) == {"closed": consumer.TOO_MANY}
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", ""])
+def test_a_tab_that_goes_out_of_sight_before_any_news_holds_nobody_up() -> None:
+    async def story(tab: Tab) -> dict[str, Any]:
+        await tab.hear()
+        await tab.say(type="rate", hidden=True)
+        await tab.say(type="order")
+        return await tab.hear()
+
+    assert in_tab(worlds.viewer(), story) == {"closed": consumer.BAD_MESSAGE}
+
+
+#: The second is another program on the same machine: cookies do not know ports, the check must.
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:9999", "null", ""])
 def test_another_site_cannot_open_the_socket(origin: str) -> None:
     async def story(tab: Tab) -> bool:
         return tab.accepted
@@ -134,6 +146,22 @@ def test_signing_out_ends_the_news(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(consumer, "RIGHTS_S", 0.01)
     assert in_tab(worlds.viewer(), story) == {"closed": consumer.SIGN_IN}
+
+
+def test_a_database_that_is_away_for_a_moment_does_not_end_the_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [DatabaseError("database is locked")]
+
+    def role(user: Any) -> None:
+        if away:
+            raise away.pop()
+
+    async def story(tab: Tab) -> dict[str, Any]:
+        await tab.hear()
+        monkeypatch.setattr(consumer, "role_of", role)
+        return await tab.hear()
+
+    monkeypatch.setattr(consumer, "RIGHTS_S", 0.01)
+    assert in_tab(worlds.viewer(), story) == {"closed": consumer.NOT_ALLOWED}
 
 
 def test_news_of_one_cluster_never_reaches_a_page_of_another() -> None:

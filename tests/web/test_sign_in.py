@@ -31,7 +31,8 @@ def test_the_right_password_leads_to_where_one_wanted_to_go(account: None, clien
 
 
 @pytest.mark.parametrize(
-    "target", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "\\\\evil"]
+    "target",
+    ["https://evil.example/", "//evil.example", "javascript:alert(1)", "\\\\evil", "%0d%0a: x", "sign-out"],
 )
 def test_signing_in_leads_nowhere_else(target: str, account: None, client: Client) -> None:
     assert client.post("/sign-in/", {**RIGHT, "next": target})["Location"] == "/"
@@ -66,6 +67,12 @@ def test_a_part_asked_for_without_a_session_sends_htmx_to_sign_in(client: Client
     response = client.get("/c/c1/roles/", headers=headers, follow=True)
     assert response.status_code == 401
     assert response["HX-Redirect"] == "/sign-in/?next=%2Fc%2Fc1%2Froles%2F"
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://evil.example/", "javascript:alert(1)"])
+def test_where_htmx_claims_to_be_is_not_believed(address: str, client: Client) -> None:
+    response = client.get("/c/c1/", headers={**PANES, "HX-Current-URL": address}, follow=True)
+    assert response["HX-Redirect"] == "/sign-in/?next=%2F"
 
 
 def test_signing_out_ends_the_session(ana: Client) -> None:

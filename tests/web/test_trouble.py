@@ -35,11 +35,12 @@ def test_what_is_not_there_is_a_page(page: str, world: SimpleNamespace, ana: Cli
     assert "There is no" in text_of(response)
 
 
-@pytest.mark.parametrize("number", ["9" * 15, "9" * 30, "9" * 5000])
+@pytest.mark.parametrize("number", ["9" * 15, "9" * 30, "9" * 5000, "²", "-1"])
 def test_huge_numbers_are_not_found(number: str, world: SimpleNamespace, ana: Client) -> None:
     for page in ("roles/{}/", "nodes/{}/", "tasks/{}/", "events/{}/"):
         assert ana.get(world.url + page.format(number)).status_code == 404
     query = f"sel={number}&offset={number}&node={number}&before={number}&role={number}&newest={number}"
+    assert ana.get(f"{world.url}live?since={number}").status_code == 200
     for page in ("roles/", "tasks/", "events/", "audit/"):
         assert ana.get(f"{world.url}{page}?{query}&q=%00").status_code == 200
 
