@@ -122,7 +122,9 @@ def _audit(actor: Actor, verb: str, token: ApiToken) -> None:
 
 def _refuse(actor: Actor, verb: str, name: str, *found: Finding, status: int) -> ActionRefused:
     answer = " ".join(each.sentence for each in found)
-    audit(actor, cluster_id=None, verb=verb, subject=name, accepted=False, answer=answer)
+    # A refused name may hold what no column can.
+    subject = "".join(char for char in name if char.isprintable())
+    audit(actor, cluster_id=None, verb=verb, subject=subject, accepted=False, answer=answer)
     return ActionRefused(*found, status=status)
 
 

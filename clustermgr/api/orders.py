@@ -49,8 +49,8 @@ class SettingsOrder(Body):
     """
 
     version: Id
-    changes: dict[str, int | str] = Field(min_length=1, max_length=len(FIELDS))
-    base: dict[str, int | str] = Field(default_factory=dict, max_length=len(FIELDS))
+    changes: dict[Ref, int | str] = Field(min_length=1, max_length=len(FIELDS))
+    base: dict[Ref, int | str] = Field(default_factory=dict, max_length=len(FIELDS))
 
 
 class RefreshOrder(Body):

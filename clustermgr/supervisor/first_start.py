@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
 from clustermgr.actions import accounts, tokens
+from clustermgr.errors import ActionRefused
 from clustermgr.models import Node
 from clustermgr.supervisor.installation import Installation, StartRefused
 
@@ -74,14 +75,21 @@ def welcome(installation: Installation) -> Welcome:
 
 
 def open_for_clusterctl(installation: Installation) -> Path:
-    """Leave address and token where clusterctl looks, readable by this account alone."""
+    """Leave address and token where clusterctl looks, readable by this account alone.
+
+    Where the administrator has no role any more there is nothing to leave.
+    """
     place = installation.var / "clusterctl.json"
     user = get_user_model().objects.get(username=ADMINISTRATOR)
     try:
         known = str(json.loads(place.read_text())["token"])
     except (OSError, ValueError, KeyError, TypeError):
         known = ""
-    secret = tokens.secret_for_this_machine(user, known)
+    try:
+        secret = tokens.secret_for_this_machine(user, known)
+    except ActionRefused:
+        place.unlink(missing_ok=True)
+        return place
     text = json.dumps({"url": installation.address, "token": secret}) + "\n"
     fresh = place.with_suffix(".new")
     fresh.unlink(missing_ok=True)

@@ -78,9 +78,10 @@ def test_bodies_that_are_no_order(body: bytes, world: SimpleNamespace, admin: Ca
         b'{"version":1,"changes":{"memory_mib":' + b"9" * 400 + b"}}",
         b'{"version":1,"changes":{"memory_mib":NaN}}',
         b'{"version":1,"changes":{}}',
+        b'{"version":1,"changes":{"a\\u0000b":"x"}}',
         b'{"version":0,"changes":{"notes":"x"}}',
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_settings_that_are_none(body: bytes, world: SimpleNamespace, admin: Caller) -> None:
     in_shape(admin("PATCH", "/clusters/c1/vms/web01/settings", body))

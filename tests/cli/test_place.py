@@ -69,6 +69,14 @@ def test_a_start_leaves_a_file_for_its_owner_alone(tmp_path: Path) -> None:
     assert ApiToken.objects.count() == 1
 
 
+@pytest.mark.django_db
+def test_an_administrator_without_a_role_leaves_no_file(tmp_path: Path) -> None:
+    worlds.user("admin")
+    leave(tmp_path)
+    path = first_start.open_for_clusterctl(installation.read({}, tmp_path))
+    assert not path.exists()
+
+
 def test_the_command_is_put_beside_its_interpreter(tmp_path: Path) -> None:
     (tmp_path / "python").symlink_to(sys.executable)
     script = install(tmp_path / "python")
