@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
@@ -57,8 +57,9 @@ def show_operation(
     row = find.operation(here, operation)
     until = clock().monotonic() + wait
     while row.active and (left := until - clock().monotonic()) > 0:
-        # A request that only waits gives its connection back.
-        close_old_connections()
+        # A request that only waits gives its connection back; within a transaction there is no giving back.
+        if not connection.in_atomic_block:
+            close_old_connections()
         clock().sleep(min(LOOK_EVERY_S, left))
         row = find.operation(here, operation)
     return operation_row(row)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 
 from clustermgr.api.urls import api
 from tests import worlds
@@ -40,9 +43,15 @@ document.config.generation.update(modes=[GenerationMode.POSITIVE, GenerationMode
 
 
 @pytest.fixture
-def inside(world: SimpleNamespace, clock: object) -> None:
+def inside(world: SimpleNamespace, clock: object) -> Iterator[None]:
     """An administrator's token at the door; waiting takes no time."""
     door.token = token_of(worlds.admin())
+    # As Django's own test client does: the end of a request must not end the test's transaction.
+    for moment in (request_started, request_finished):
+        moment.disconnect(close_old_connections)
+    yield
+    for moment in (request_started, request_finished):
+        moment.connect(close_old_connections)
 
 
 @document.parametrize()
