@@ -11,6 +11,7 @@ stops the start with one sentence.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -39,7 +40,7 @@ def kept_secret(name: str, file: str) -> str:
         return os.environ[name]
     path = Path(os.environ.get(f"{name}_FILE") or VAR_DIR / file)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -131,7 +132,11 @@ DATABASE_URL = os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'cluster
 DATABASES: dict[str, Any] = {"default": dj_database_url.parse(DATABASE_URL)}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
-    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    _file = Path(_database["NAME"])
+    if str(_file) != ":memory:" and not _file.exists():
+        # It holds sessions, so only its owner may read it; SQLite gives its journal the same rights.
+        _file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _file.touch(mode=0o600)
     # Rows that carry intent must survive a power cut: FULL, set when a connection opens (safety.md 3).
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -208,9 +213,14 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-SESSION_COOKIE_HTTPONLY = True
+# Cookies do not know ports: two installations on one machine must not sign each other out.
+_mark = ("__Host-" if TLS else "") + "clustermgr_" + hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:8]
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_mark}_session", f"{_mark}_csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_SAMESITE = "Strict"
+# Strict would make a link from a mail or a chat a page without the cookie, and that page's new one would
+# spoil the forms of every tab that is open already.
+CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024

@@ -30,6 +30,7 @@ HINTS = {
     OperationKind.MOVE: "Goes offline by its offline action, then online on the other node.",
 }
 
+NO_KIND = "A virtual machine is moved by live migration, quick migration or move. Nothing was ordered."
 CONFIRM = "Tick the box to confirm that you have read the consequence."
 
 
@@ -38,6 +39,8 @@ def move(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     here = enter(request, slug)
     vm = here.vm(pk)
     kind = _kind(request.POST.get("kind") or request.GET.get("kind", ""))
+    if kind is None:
+        raise ActionRefused(finding("field", message=NO_KIND), status=422)
     require(here.actor, VERBS[kind])
     if request.method != "POST":
         return _dialog(here, vm, kind)
@@ -49,8 +52,9 @@ def move(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return ordered(here, operation, f"{KINDS[kind]} of {vm.name} to {target} was ordered.")
 
 
-def _kind(text: str) -> OperationKind:
-    return OperationKind(text) if text in VERBS else OperationKind.LIVE_MIGRATION
+def _kind(text: str) -> OperationKind | None:
+    """What is asked for; an order that nobody here gives must not become another one."""
+    return OperationKind(text or OperationKind.LIVE_MIGRATION) if text in {"", *VERBS} else None
 
 
 def _order(here: Here, vm: Vm, kind: OperationKind) -> Operation:

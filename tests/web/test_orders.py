@@ -90,6 +90,15 @@ def test_unknown_nodes_and_actions_are_refused_in_words(world: SimpleNamespace, 
     assert not orders(world.web01)
 
 
+def test_an_order_that_nobody_gives_becomes_no_other(world: SimpleNamespace, ana: Client) -> None:
+    response = ana.post(
+        f"{world.url}roles/{world.web01.pk}/move/", {"kind": "teleport", "target": world.two.pk}
+    )
+    assert response.status_code == 422
+    assert "Nothing was ordered." in text_of(response)
+    assert not Operation.objects.filter(vm=world.web01).exists()
+
+
 def test_a_short_stop_must_be_confirmed(world: SimpleNamespace, ana: Client) -> None:
     form = {"kind": "quick_migration", "target": world.two.pk}
     assert ana.post(move_url(world), form).status_code == 422

@@ -75,6 +75,17 @@ def test_where_htmx_claims_to_be_is_not_believed(address: str, client: Client) -
     assert response["HX-Redirect"] == "/sign-in/?next=%2F"
 
 
+def test_cookies_belong_to_this_installation_and_survive_a_link_from_a_mail(
+    account: None, client: Client
+) -> None:
+    client.get("/sign-in/")
+    client.post("/sign-in/", RIGHT)
+    names = [name for name in client.cookies if name != "messages"]
+    assert len(names) == 2
+    assert all(name.startswith("clustermgr_") for name in names)
+    assert {client.cookies[name]["samesite"] for name in names} == {"Lax"}
+
+
 def test_signing_out_ends_the_session(ana: Client) -> None:
     assert ana.get("/sign-out/").status_code == 405
     ana.post("/sign-out/")

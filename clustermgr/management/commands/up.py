@@ -27,6 +27,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # databases and queues hold sessions and orders: for their owner alone
         try:
             place = installation.read(os.environ, Path(settings.VAR_DIR))
             lock = Lock(place.var / "run")
