@@ -113,7 +113,7 @@ def _follow(work: Work, decision: Decision, sight: DomainSight | None) -> float:
     op, job = work.operation, sight.job
     phase = Phase.SWITCHING if job.switching else Phase.COPYING
     if op.phase != phase and op.phase != Phase.SWITCHING:
-        leases.step(op, phase=phase, wait_reason="", vm_state=VmState.MIGRATING)
+        leases.step(op, phase=phase, wait_reason="", progress=op.progress, vm_state=VmState.MIGRATING)
     work.progress(job, op.phase)
     return SAMPLE_S
 

@@ -61,6 +61,7 @@ class Work:
         self.owner = owner
         self.operation: Operation = leases.owned(operation_id, owner)
         self.handle: Handle | None = None
+        self._shown: dict[str, Any] = {}
         self.span = (0.0, 100.0)  # the part of the whole bar that the present stage fills
         self.ordered = False  # this worker has made the call of the present stage
         self.asked_again_at = 0.0  # seconds into the wait for a guest to shut down
@@ -71,6 +72,8 @@ class Work:
 
     def refresh(self) -> None:
         self.operation = leases.owned(self.operation_id, self.owner)
+        if self._shown:
+            self.operation.progress = self._shown  # the row is up to a second older than what was shown
 
     # -- hosts --
 
@@ -148,7 +151,7 @@ class Work:
 
     def progress(self, job: Job, phase: str) -> None:
         """Show a job's figures at once; keep them, and the lease, once a second."""
-        shown = figures(job, self.operation.progress, phase=phase, span=self.span)
+        self._shown = shown = figures(job, self.operation.progress, phase=phase, span=self.span)
         now = clock().monotonic()
         keep = now - self._kept_at >= 1.0
         if keep:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
+from clustermgr import notices
 from clustermgr.actions import leases, operations, vms
 from clustermgr.core.states import OperationState, VmState
 from clustermgr.drivers.contract import DomainState
@@ -131,3 +134,18 @@ def test_a_vm_that_crashes_on_the_way_is_failed_and_not_called_off(stage: Stage)
     assert stage.fresh(order).state == OperationState.FAILED
     assert stage.vm("db").state == VmState.FAILED
     assert stage.where("db") == {}
+
+
+def test_what_browsers_are_shown_never_runs_backwards(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that writes fast makes more to send in each pass; the bar waits instead of going back."""
+    shown: list[float] = []
+    monkeypatch.setattr(notices, "publish", lambda news: shown.extend(percents(news)))
+    stage.faults.load(stage.vm("db").uuid, dirty_mib_s=600)
+    vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    stage.run()
+    assert len(set(shown)) > 8
+    assert shown == sorted(shown)
+
+
+def percents(news: Iterable[object]) -> list[float]:
+    return [float(n.figures["percent"]) for n in news if isinstance(n, notices.Progress)]
