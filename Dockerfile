@@ -13,6 +13,7 @@ RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r req
 
 COPY manage.py ./
 COPY clustermgr clustermgr
+RUN /opt/venv/bin/python -m clustermgr.cli.install
 COPY templates templates
 COPY static static
 

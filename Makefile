@@ -19,13 +19,13 @@ $(shell test -x $(PY) || rm -rf $(VENV))
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-run: $(VENV)/.runtime ## start everything in this window; PORT=, HOSTS=kvm-lab, DATABASE_URL=, REDIS_URL= are honoured
+run: $(VENV)/.runtime $(VENV)/bin/clusterctl ## start everything in this window; PORT=, HOSTS=kvm-lab, DATABASE_URL=, REDIS_URL= are honoured
 	@exec $(PY) manage.py up
 
 test: setup lint ## everything that CI runs
 	@exec tests/run.sh
 
-setup: packages $(VENV)/.runtime $(VENV)/.tests $(VENV)/.libvirt ## install what the tests need (Debian packages when root)
+setup: packages $(VENV)/.runtime $(VENV)/bin/clusterctl $(VENV)/.tests $(VENV)/.libvirt ## install what the tests need (Debian packages when root)
 
 lint: $(VENV)/.tests ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
@@ -55,6 +55,9 @@ $(VENV)/.runtime: requirements.txt | $(PY)
 	@echo "installing what clustermgr runs on (once; about a minute) …"
 	@$(PIP) -r requirements.txt | $(NAMES)
 	@touch $@
+
+$(VENV)/bin/clusterctl: clustermgr/cli/install.py $(VENV)/.runtime
+	@$(PY) -m clustermgr.cli.install && touch $@
 
 $(VENV)/.tests: tests/requirements.txt $(VENV)/.runtime
 	@echo "installing what the tests need …"

@@ -14,6 +14,7 @@ RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMINISTRATOR: 3}
 #: The least role for each verb. "view" covers every page and socket topic.
 VERBS: dict[str, Role] = {
     "view": Role.VIEWER,
+    "own_tokens": Role.VIEWER,
     "live_migrate": Role.OPERATOR,
     "quick_migrate": Role.OPERATOR,
     "move": Role.OPERATOR,
@@ -25,6 +26,7 @@ VERBS: dict[str, Role] = {
     "refresh": Role.OPERATOR,
     "change_settings": Role.ADMINISTRATOR,
     "view_audit": Role.ADMINISTRATOR,
+    "all_tokens": Role.ADMINISTRATOR,
 }
 
 #: Kinds of operations whose verb has another name.
@@ -59,6 +61,11 @@ def role_of(user: Any) -> Role | None:
         return None
     membership = getattr(user, "membership", None)
     return Role(membership.role) if membership else None
+
+
+def lesser(one: Role | None, other: Role | None) -> Role | None:
+    """The lower of two roles; None (no role) is the lowest."""
+    return None if one is None or other is None else min(one, other, key=RANK.__getitem__)
 
 
 def require(actor: Actor, verb: str) -> None:

@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "actions": {"queries", "models", "access", "notices", "core"},
     "jobs": {"actions", "queries", "models", "access", "notices", "drivers", "core", "celery"},
     "web": {"actions", "queries", "models", "access", "core"},
+    "api": {"actions", "queries", "access", "core"},
+    "cli": {"core"},
     "live": {"queries", "models", "access", "notices", "core"},
     "kvmlab": set(),
     "supervisor": {"actions", "models"},

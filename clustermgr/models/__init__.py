@@ -1,12 +1,13 @@
 """Tables and constraints. No side effects, no signals; only `actions` write them."""
 
-from clustermgr.models.access import Membership, SignInLink
+from clustermgr.models.access import ApiToken, Membership, SignInLink
 from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAccess, WatchShard
 from clustermgr.models.event import AuditEntry, Event
 from clustermgr.models.operation import Operation, Slot
 from clustermgr.models.vm import Drift, Holder, Vm
 
 __all__ = [
+    "ApiToken",
     "AuditEntry",
     "Cluster",
     "Drift",

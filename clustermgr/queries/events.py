@@ -27,6 +27,7 @@ class EventFilter:
     role: int | None = None
     q: str = ""
     before: int | None = None
+    limit: int = PAGE
 
     @property
     def narrowed(self) -> bool:
@@ -55,8 +56,9 @@ def event_list(cluster: Cluster, wanted: EventFilter) -> EventList:
     found = _filtered(Event.objects.filter(cluster=cluster), wanted)
     if wanted.before:
         found = found.filter(pk__lt=wanted.before)
-    rows = list(found.select_related("vm", "node", "operation", "cause").order_by("-id")[: PAGE + 1])
-    return EventList(rows[:PAGE], rows[0].pk if rows else 0, rows[PAGE - 1].pk if len(rows) > PAGE else None)
+    rows = list(found.select_related("vm", "node", "operation", "cause").order_by("-id")[: wanted.limit + 1])
+    older = rows[wanted.limit - 1].pk if len(rows) > wanted.limit else None
+    return EventList(rows[: wanted.limit], rows[0].pk if rows else 0, older)
 
 
 def newer(cluster: Cluster, wanted: EventFilter, than: int) -> int:
@@ -110,13 +112,15 @@ class AuditList:
     next_before: int | None
 
 
-def audit_list(cluster: Cluster, q: str, refused: bool, before: int | None) -> AuditList:
-    found = AuditEntry.objects.filter(cluster=cluster).select_related("operation")
+def audit_list(cluster: Cluster, q: str, refused: bool, before: int | None, limit: int = PAGE) -> AuditList:
+    """Orders of this cluster, and those that belong to none (accounts and tokens)."""
+    here = Q(cluster=cluster) | Q(cluster=None)
+    found = AuditEntry.objects.filter(here).select_related("operation")
     if q:
         found = found.filter(Q(username__icontains=q) | Q(subject__icontains=q) | Q(verb__icontains=q))
     if refused:
         found = found.filter(accepted=False)
     if before:
         found = found.filter(pk__lt=before)
-    rows = list(found.order_by("-id")[: PAGE + 1])
-    return AuditList(rows[:PAGE], rows[PAGE - 1].pk if len(rows) > PAGE else None)
+    rows = list(found.order_by("-id")[: limit + 1])
+    return AuditList(rows[:limit], rows[limit - 1].pk if len(rows) > limit else None)

@@ -23,6 +23,7 @@ class TaskFilter:
     kind: str = ""
     mine: str = ""
     before: int | None = None
+    limit: int = PAGE
 
     @property
     def narrowed(self) -> bool:
@@ -58,8 +59,8 @@ def task_list(cluster: Cluster, wanted: TaskFilter) -> TaskList:
         found = found.filter(requested_by=wanted.mine)
     if wanted.before:
         found = found.filter(pk__lt=wanted.before)
-    rows = [operation_row(row) for row in found.order_by("-id")[: PAGE + 1]]
-    return TaskList(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None)
+    rows = [operation_row(row) for row in found.order_by("-id")[: wanted.limit + 1]]
+    return TaskList(rows[: wanted.limit], rows[wanted.limit - 1].id if len(rows) > wanted.limit else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class RoleFilter:
     sort: str = "name"
     descending: bool = False
     offset: int = 0
+    limit: int = PAGE
 
     @property
     def narrowed(self) -> bool:
@@ -84,8 +85,8 @@ def role_list(cluster: Cluster, wanted: RoleFilter) -> RoleList:
     found = _filtered(vms().filter(cluster=cluster), wanted)
     key = SORTS[wanted.sort]
     order = key.desc(nulls_last=True) if wanted.descending else key.asc(nulls_last=True)
-    page = list(found.order_by(order, "name")[wanted.offset : wanted.offset + PAGE])
-    fits = wanted.offset == 0 and len(page) < PAGE
+    page = list(found.order_by(order, "name")[wanted.offset : wanted.offset + wanted.limit])
+    fits = wanted.offset == 0 and len(page) < wanted.limit
     total = len(page) if fits else _filtered(vms().filter(cluster=cluster), wanted).count()
     end = wanted.offset + len(page)
     return RoleList(vm_rows_of(page), total, wanted.offset, end if end < total else None)

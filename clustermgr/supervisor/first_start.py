@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from django.db import OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
-from clustermgr.actions import accounts
+from clustermgr.actions import accounts, tokens
+from clustermgr.errors import ActionRefused
 from clustermgr.models import Node
 from clustermgr.supervisor.installation import Installation, StartRefused
 
@@ -70,6 +72,31 @@ def welcome(installation: Installation) -> Welcome:
             password = ""
     path = reverse("sign-in-link", args=[accounts.make_link(user)])
     return Welcome(ADMINISTRATOR, password, installation.address + path)
+
+
+def open_for_clusterctl(installation: Installation) -> Path:
+    """Leave address and token where clusterctl looks, readable by this account alone.
+
+    Where the administrator has no role any more there is nothing to leave.
+    """
+    place = installation.var / "clusterctl.json"
+    user = get_user_model().objects.get(username=ADMINISTRATOR)
+    try:
+        known = str(json.loads(place.read_text())["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        known = ""
+    try:
+        secret = tokens.secret_for_this_machine(user, known)
+    except ActionRefused:
+        place.unlink(missing_ok=True)
+        return place
+    text = json.dumps({"url": installation.address, "token": secret}) + "\n"
+    fresh = place.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+    fresh.replace(place)
+    return place
 
 
 def greeting(installation: Installation, welcome: Welcome, *, console: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 TITLES = {
@@ -29,6 +29,8 @@ DATABASE_GONE = [
 
 def answer(request: HttpRequest, status: int, *, sentences: Sequence[str]) -> HttpResponse:
     """An error page that says what, why and what to do."""
+    if request.path.startswith("/api/"):
+        return _for_programs(status, sentences)
     title = TITLES.get(status, "This did not work")
     context = {"status": status, "title": title, "sentences": sentences, "path": request.path[:200]}
     part = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
@@ -37,6 +39,12 @@ def answer(request: HttpRequest, status: int, *, sentences: Sequence[str]) -> Ht
     if part:
         response["HX-Reswap"] = "none"
     return response
+
+
+def _for_programs(status: int, sentences: Sequence[str]) -> HttpResponse:
+    """What went wrong outside the API's own routes, in the shape of its errors."""
+    found = {"code": "page_error", "sentence": " ".join(sentences), "field": "", "params": {}}
+    return JsonResponse({"findings": [found], "operation": None}, status=status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

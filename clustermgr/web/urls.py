@@ -15,6 +15,7 @@ from clustermgr.web import (
     refresh,
     roles,
     settings,
+    tokens,
 )
 
 
@@ -34,6 +35,8 @@ urlpatterns = [
     path("sign-in/", accounts.sign_in, name="sign-in"),
     path("sign-in/<str:token>/", accounts.sign_in_link, name="sign-in-link"),
     path("sign-out/", accounts.sign_out, name="sign-out"),
+    path("settings/tokens/", tokens.tokens, name="tokens"),
+    path("settings/tokens/<id:pk>/revoke/", tokens.revoke, name="token-revoke"),
     path(C, clusters.overview, name="overview"),
     path(C + "roles/", roles.role_list, name="roles"),
     path(C + "roles/@<str:name>/", roles.role_by_name, name="role-by-name"),

@@ -21,6 +21,8 @@ TABLE: dict[str, tuple[dict[str, bool], dict[str, bool] | None]] = {
     "sign-in": (OPEN, OPEN),
     "sign-in-link": (OPEN, None),
     "sign-out": (OPEN, {role: True for role in ROLES if role != "nobody"}),
+    "tokens": (VIEW, VIEW),
+    "token-revoke": ({role: True for role in ROLES if role != "nobody"}, VIEW),
     "overview": (VIEW, None),
     "roles": (VIEW, None),
     "role-by-name": (VIEW, None),
@@ -54,7 +56,8 @@ NOBODY = {302, 401}
 def names(resolver: URLResolver | None = None) -> Iterator[str]:
     for each in (resolver or get_resolver()).url_patterns:
         if isinstance(each, URLResolver):
-            yield from names(each)
+            # The API's routes are walked with tokens: tests/api/test_access.py.
+            yield from () if str(each.pattern) == "api/v1/" else names(each)
         elif isinstance(each, URLPattern):
             yield str(each.name)
 
@@ -66,6 +69,8 @@ def address(name: str, world: SimpleNamespace) -> str:
         "sign-in": [],
         "sign-in-link": ["no-such-token"],
         "sign-out": [],
+        "tokens": [],
+        "token-revoke": [1],
         "role-by-name": [slug, "web01"],
         "node-by-name": [slug, "hv-01"],
         "power": [slug, vm, "start"],
@@ -79,7 +84,7 @@ def address(name: str, world: SimpleNamespace) -> str:
 
 
 def test_each_address_is_in_the_table() -> None:
-    assert set(names()) == set(TABLE)
+    assert set(names()) - {"api-nothing"} == set(TABLE)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -48,7 +48,7 @@ def test_more_than_a_form_is_refused_whatever_it_is(
     first: bytes, kind: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A stranger without the form's token is refused for that; here the size is what matters.
-    monkeypatch.setattr("django.middleware.csrf.CsrfViewMiddleware.process_view", lambda *_: None)
+    monkeypatch.setattr("django.middleware.csrf.CsrfViewMiddleware._check_token", lambda *_: None)
     status, page = post([first, *[b"x" * 500_000] * 20], kind)
     assert status == 413
     assert "larger than 1 MB" in page

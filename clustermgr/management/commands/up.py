@@ -127,6 +127,7 @@ def _processes(place: Installation, simulated: bool) -> list[processes.Process]:
 def _greet(place: Installation, log: Log, simulated: bool, seconds: float) -> None:
     console = sign_in_link(place.lab_address) if simulated else ""
     text = first_start.greeting(place, first_start.welcome(place), console=console)
+    first_start.open_for_clusterctl(place)
     first_start.let_go()
     log.say(f"ready after {seconds:.1f} s at {place.address}/")
     log.show(f"\n{text}\n\n  Ctrl-C ends everything; the data stays in {place.var}.\n")

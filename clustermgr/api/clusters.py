@@ -1,0 +1,72 @@
+"""Clusters, their volumes and networks, and the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router
+
+from clustermgr.api.auth import needs
+from clustermgr.api.shapes import (
+    AuditList,
+    Cluster,
+    ClusterDetail,
+    Network,
+    Volume,
+    or_problem,
+)
+from clustermgr.api.values import Id, Limit, Ref, Text
+from clustermgr.queries import events, find, nodes, overview
+
+router = Router(tags=["clusters"])
+
+
+@router.get("", response=or_problem(list[Cluster]), **needs("view"))
+def list_clusters(request: HttpRequest) -> Any:
+    """Every cluster, with how many of its nodes are up and how many of its machines failed."""
+    return overview.clusters()
+
+
+@router.get("/{cluster}", response=or_problem(ClusterDetail), **needs("view"))
+def show_cluster(request: HttpRequest, cluster: Ref) -> Any:
+    """Counters, what needs attention (worst first) and what is left if the largest node fails."""
+    row = find.cluster(cluster)
+    found = overview.overview(row)
+    return {
+        "slug": row.slug,
+        "name": row.name,
+        "live_migrations_per_node": row.live_migrations_per_node,
+        "health": {"ok": "ok", "warn": "warning", "err": "error"}[found.health],
+        "vms": found.counts,
+        "nodes": found.node_counts,
+        "attention": found.attention,
+        "capacity": found.capacity,
+        "checked_at": found.checked_at,
+    }
+
+
+@router.get("/{cluster}/volumes", response=or_problem(list[Volume]), **needs("view"))
+def list_volumes(request: HttpRequest, cluster: Ref) -> Any:
+    """Cluster Shared Volumes and cluster disks, with each node's access."""
+    return nodes.storage(find.cluster(cluster)).rows
+
+
+@router.get("/{cluster}/networks", response=or_problem(list[Network]), **needs("view"))
+def list_networks(request: HttpRequest, cluster: Ref) -> Any:
+    """Networks, and which nodes carry them."""
+    return nodes.networks(find.cluster(cluster)).rows
+
+
+@router.get("/{cluster}/audit", response=or_problem(AuditList), **needs("view_audit"))
+def list_audit(
+    request: HttpRequest,
+    cluster: Ref,
+    q: Text = "",
+    refused: bool = False,
+    before: Id | None = None,
+    limit: Limit = 100,
+) -> Any:
+    """Who ordered what, from where, and the answer; the newest first."""
+    found = events.audit_list(find.cluster(cluster), q, refused, before, limit)
+    return {"items": found.rows, "next_before": found.next_before}

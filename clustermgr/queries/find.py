@@ -1,0 +1,55 @@
+"""One object by what a program or a person calls it: an id, `@name`, or a name that is no number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from clustermgr.core.findings import Finding, finding
+from clustermgr.errors import ActionRefused
+from clustermgr.models import ApiToken, Cluster, Drift, Node, Operation, Vm
+
+LONGEST_ID = 15  # digits; more of them fit no column
+
+
+def cluster(ref: str) -> Cluster:
+    """By its slug or its name, with its watch."""
+    found = Cluster.objects.select_related("watch")
+    name = ref.removeprefix("@")
+    row = found.filter(slug=name).first() or found.filter(name__iexact=name).first()
+    return row or _missing(finding("unknown_cluster", cluster=name))
+
+
+def vm(cluster: Cluster, ref: str, *, status: int = 404) -> Vm:
+    rows = Vm.objects.select_related("cluster", "owner", "volume").filter(cluster=cluster)
+    return _one(rows, ref) or _missing(finding("unknown_vm", vm=ref, cluster=cluster.name), status)
+
+
+def node(cluster: Cluster, ref: str, *, status: int = 404) -> Node:
+    rows = Node.objects.filter(cluster=cluster)
+    return _one(rows, ref) or _missing(finding("unknown_node", node=ref, cluster=cluster.name), status)
+
+
+def operation(cluster: Cluster, pk: int) -> Operation:
+    rows = Operation.objects.select_related("cluster", "vm", "source", "target")
+    row = rows.filter(cluster=cluster, pk=pk).first()
+    return row or _missing(finding("unknown_operation", operation=pk, cluster=cluster.name))
+
+
+def token(rows: QuerySet[ApiToken], pk: int) -> ApiToken:
+    return rows.filter(pk=pk).first() or _missing(finding("unknown_token", token=pk))
+
+
+def drift(vm: Vm) -> Drift | None:
+    return Drift.objects.filter(vm=vm).first()
+
+
+def _one(rows: QuerySet[Any], ref: str) -> Any:
+    if ref.isascii() and ref.isdigit():
+        return rows.filter(pk=int(ref)).first() if len(ref) <= LONGEST_ID else None
+    return rows.filter(name__iexact=ref.removeprefix("@")).first()
+
+
+def _missing(found: Finding, status: int = 404) -> Any:
+    raise ActionRefused(found, status=status)

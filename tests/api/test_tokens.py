@@ -1,0 +1,102 @@
+"""Tokens: shown once, kept as a digest, never above their owner, and ended at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clustermgr.actions import tokens
+from clustermgr.models import ApiToken, AuditEntry
+from tests import worlds
+from tests.api.conftest import Caller, token_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_secret_is_shown_once_and_kept_as_a_digest(world: SimpleNamespace, admin: Caller) -> None:
+    made = admin.post("/tokens", {"name": "backup", "role": "viewer", "days": 7})
+    assert made.status_code == 201
+    secret = made.body["secret"]
+    assert Caller(secret).get("/me").body["role"] == "viewer"
+    assert secret not in admin.get("/tokens").content.decode()
+    kept = ApiToken.objects.get(name="backup")
+    assert secret not in str(vars(kept))
+    assert kept.expires_at - kept.created_at == timedelta(days=7)
+    assert not [entry for entry in AuditEntry.objects.all() if secret in str(vars(entry))]
+
+
+def test_a_token_makes_none_above_itself(world: SimpleNamespace, caller: Any) -> None:
+    answer = caller("operator").post("/tokens", {"name": "more", "role": "administrator"})
+    assert (answer.status_code, answer.body["findings"][0]["code"]) == (403, "token_above")
+    assert AuditEntry.objects.get(subject="more").accepted is False
+
+
+def test_others_see_only_their_own_and_an_administrator_all(world: SimpleNamespace, caller: Any) -> None:
+    viewer, admin = caller("viewer"), caller("administrator")
+    assert [row["account"] for row in viewer.get("/tokens").body] == ["viewer"]
+    assert {row["account"] for row in admin.get("/tokens").body} == {"viewer", "administrator"}
+    of_admin = ApiToken.objects.get(user__username="administrator")
+    assert viewer("DELETE", f"/tokens/{of_admin.pk}").status_code == 404
+    of_viewer = ApiToken.objects.get(user__username="viewer")
+    ended = admin("DELETE", f"/tokens/{of_viewer.pk}")
+    assert (ended.status_code, ended.body["state"], ended.body["revoked_by"]) == (
+        200,
+        "revoked",
+        "administrator",
+    )
+    assert viewer.get("/me").status_code == 401
+
+
+def test_a_lesser_token_ends_no_greater_one_of_its_account(world: SimpleNamespace) -> None:
+    ana = worlds.admin()
+    token_of(ana, name="great")
+    small = Caller(token_of(ana, role="viewer", name="small"))
+    great = ApiToken.objects.get(name="great")
+    assert small("DELETE", f"/tokens/{great.pk}").status_code == 403
+    assert ApiToken.objects.get(name="great").revoked_at is None
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({"name": "", "role": "viewer"}, "order.name"),
+        ({"name": "x" * 61, "role": "viewer"}, "order.name"),
+        ({"name": "a\x00b", "role": "viewer"}, "order.name"),
+        ({"name": "test", "role": "viewer"}, "name"),
+        ({"name": "n", "role": "king"}, "order.role"),
+        ({"name": "n", "role": "viewer", "days": 367}, "order.days"),
+        ({"name": "n", "role": "viewer", "days": 0}, "order.days"),
+        ({"name": "n", "role": "viewer", "secret": "mine"}, "order.secret"),
+    ],
+)
+def test_what_a_token_needs(order: dict[str, Any], field: str, world: SimpleNamespace, admin: Caller) -> None:
+    answer = admin.post("/tokens", order)
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.body["findings"]] == [field]
+
+
+def test_the_last_use_is_told_without_a_write_for_each_request(
+    world: SimpleNamespace, admin: Caller, clock: Any, django_assert_num_queries: Any
+) -> None:
+    admin.get("/me")
+    first = ApiToken.objects.get().last_used_at
+    clock.advance(30)
+    with django_assert_num_queries(1):
+        admin.get("/me")
+    clock.advance(31)
+    admin.get("/me")
+    assert ApiToken.objects.get().last_used_at > first
+
+
+def test_the_token_of_this_machine_is_kept_until_it_nears_its_end(clock: Any) -> None:
+    ana = worlds.admin()
+    first = tokens.secret_for_this_machine(ana, "")
+    assert tokens.secret_for_this_machine(ana, first) == first
+    clock.advance(340 * 86400)
+    second = tokens.secret_for_this_machine(ana, first)
+    assert second != first
+    assert ApiToken.objects.filter(revoked_at=None).count() == 1
+    assert tokens.secret_for_this_machine(ana, "lost") != second

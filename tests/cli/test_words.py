@@ -1,0 +1,151 @@
+"""What is typed, what comes out, and the exit status: 0 done, 1 refused or failed, 2 wrong words."""
+
+from __future__ import annotations
+
+import json
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clustermgr.models import Operation
+from tests import worlds
+from tests.cli.conftest import clusterctl
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_lists_are_tables_and_json(console: SimpleNamespace, ctl: Any) -> None:
+    shown = ctl("vm", "list")
+    assert shown.status == 0
+    assert shown.out.splitlines()[0].split()[:3] == ["NAME", "STATE", "OWNER"]
+    assert [line.split()[0] for line in shown.out.splitlines()[1:]] == ["busy01", "off01", "web01"]
+    assert [row["name"] for row in json.loads(ctl("vm", "list", "--drift", "--json").out)] == ["off01"]
+    assert len(json.loads(ctl("vm", "list", "--limit", "2", "--json").out)) == 2
+    assert "hv-02" in ctl("node", "list").out
+
+
+def test_a_list_of_many_pages_is_read_to_its_end(console: SimpleNamespace, ctl: Any) -> None:
+    for number in range(105):
+        worlds.vm(f"many{number:03}", on=console.two)
+    assert len(json.loads(ctl("vm", "list", "--json", "--search", "many").out)) == 105
+
+
+def test_an_order_is_given_and_named(console: SimpleNamespace, ctl: Any) -> None:
+    done = ctl("vm", "live-migrate", "web01", "--to", "hv-02")
+    row = Operation.objects.latest("pk")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"Live migration of web01 to hv-02 was ordered: operation {row.pk}.\n"
+    assert (row.kind, row.target) == ("live_migration", console.two)
+    again = ctl("vm", "start", "off01", "--json")
+    assert json.loads(again.out)["kind"] == "start"
+
+
+def test_a_refusal_is_one_with_its_reason(console: SimpleNamespace, ctl: Any) -> None:
+    held = ctl("vm", "save", "busy01")
+    assert (held.status, held.out) == (1, "")
+    assert "busy01 is held by another order" in held.err
+    assert f"clusterctl operation show {console.task.pk}" in held.err
+    unknown = ctl("vm", "start", "nosuch", "--json")
+    assert unknown.status == 1
+    assert "There is no virtual machine called “nosuch”" in unknown.err
+    assert json.loads(unknown.out)["findings"][0]["code"] == "unknown_vm"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("vm",),
+        ("vm", "fly", "web01"),
+        ("vm", "start"),
+        ("vm", "targets", "web01", "--kind", "sideways"),
+        ("operation", "show", "x"),
+        ("vm", "set", "web01"),
+        ("vm", "turn-off", "web01"),
+        (),
+    ],
+)
+def test_wrong_words_are_two(words: tuple[str, ...], console: SimpleNamespace, ctl: Any) -> None:
+    wrong = ctl(*words)
+    assert wrong.status == 2
+    assert wrong.err
+    assert Operation.objects.count() == 1
+
+
+def test_what_may_lose_data_wants_a_yes(console: SimpleNamespace, ctl: Any) -> None:
+    assert "Data loss may occur" in ctl("vm", "turn-off", "web01").err
+    assert ctl("vm", "turn-off", "web01", "--yes").status == 0
+
+
+def test_waiting_ends_with_the_outcome(console: SimpleNamespace, ctl: Any) -> None:
+    def end(**values: Any) -> threading.Timer:
+        # What a worker does a moment later.
+        later = threading.Timer(0.3, lambda: Operation.objects.latest("pk")._meta.model.objects.filter(
+            pk=Operation.objects.latest("pk").pk).update(**values))  # fmt: skip
+        later.start()
+        return later
+
+    later = end(state="succeeded", outcome="web01 now runs on hv-02.")
+    done = ctl("vm", "live-migrate", "web01", "--to", "hv-02", "--wait")
+    later.join()
+    assert (done.status, done.out) == (0, "web01 now runs on hv-02.\n")
+    later = end(state="failed", outcome="It failed.", advice="Try again.")
+    failed = ctl("vm", "start", "off01", "--wait")
+    later.join()
+    assert (failed.status, failed.out, failed.err) == (1, "", "It failed. Try again.\n")
+
+
+def test_settings_and_drift(console: SimpleNamespace, ctl: Any) -> None:
+    assert ctl("vm", "set", "web01", "--priority", "high").status == 0
+    console.web01.refresh_from_db()
+    assert console.web01.priority == "high"
+    wrong = ctl("vm", "set", "web01", "--memory", "3")
+    assert (wrong.status, "multiple of 2" in wrong.err) == (1, True)
+    assert "memory_mib" in ctl("vm", "drift", "off01").out
+    assert ctl("vm", "refresh", "off01").status == 0
+    assert "in step" in ctl("vm", "drift", "off01").out
+
+
+def test_several_clusters_want_a_name(console: SimpleNamespace, ctl: Any) -> None:
+    worlds.cluster("c2")
+    unclear = ctl("vm", "list")
+    assert (unclear.status, unclear.err) == (
+        2, "There are several clusters; name one with --cluster: c1, c2.\n")  # fmt: skip
+    assert "web01" in ctl("vm", "list", "--cluster", "c1").out
+
+
+def test_tokens_by_command(console: SimpleNamespace, ctl: Any) -> None:
+    secret = ctl("token", "create", "backup", "--role", "viewer", "--days", "3").out.strip()
+    viewer = clusterctl("token", "whoami", CLUSTERCTL_TOKEN=secret)
+    assert viewer.stdout == f"ana (viewer) at {console.url}\n"
+    refused = clusterctl("vm", "start", "off01", CLUSTERCTL_TOKEN=secret)
+    assert (refused.returncode, "needs the role operator" in refused.stderr) == (1, True)
+    number = next(
+        row["id"] for row in json.loads(ctl("token", "list", "--json").out) if row["name"] == "backup"
+    )
+    assert ctl("token", "revoke", str(number)).status == 0
+    ended = clusterctl("token", "whoami", CLUSTERCTL_TOKEN=secret)
+    assert (ended.returncode, "was revoked" in ended.stderr) == (1, True)
+
+
+def test_text_of_others_does_not_move_the_cursor(console: SimpleNamespace, ctl: Any) -> None:
+    console.web01.notes = "\x1b[2Jgone\x07"
+    console.web01.save(update_fields=["notes"])
+    shown = ctl("vm", "show", "web01").out
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_completion_knows_words_and_names(console: SimpleNamespace, ctl: Any) -> None:
+    def offered(*words: str) -> list[str]:
+        return ctl("__complete", *words).out.split()
+
+    assert offered("op") == ["operation"]
+    assert offered("vm", "live") == ["live-migrate"]
+    assert offered("vm", "live-migrate", "we") == ["web01"]
+    assert offered("vm", "live-migrate", "web01", "--to", "") == ["hv-01", "hv-02"]
+    assert "--wait" in offered("vm", "start", "off01", "--")
+    assert offered("token", "create", "x", "--role", "v") == ["viewer"]
+    for shell in ("bash", "zsh", "fish"):
+        assert "__complete" in ctl("completion", shell).out
