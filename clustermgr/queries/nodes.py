@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from clustermgr.core.states import VolumeKind
+from clustermgr.core.states import NodeState, VolumeKind
 from clustermgr.models import Cluster, Event, Network, Node, Slot, Volume, VolumeAccess
 from clustermgr.queries.rows import NodeRow, VmRow, node_rows_of, nodes, vm_rows_of, vms
 
@@ -96,7 +96,7 @@ class Matrix:
 
 
 def storage(cluster: Cluster) -> Matrix:
-    columns = dict(Node.objects.filter(cluster=cluster).order_by("name").values_list("pk", "name")[:64])
+    columns = _columns(cluster)
     found = Volume.objects.filter(cluster=cluster).select_related("owner").annotate(roles=Count("vms"))
     access: dict[tuple[int, int], VolumeAccess] = {
         (each.volume_id, each.node_id): each for each in VolumeAccess.objects.filter(volume__cluster=cluster)
@@ -112,23 +112,34 @@ def storage(cluster: Cluster) -> Matrix:
             capacity_bytes=volume.capacity_bytes,
             used_bytes=volume.used_bytes,
             roles=volume.roles,
-            cells=[_cell(volume, name, access.get((volume.pk, pk))) for pk, name in columns.items()],
+            cells=[_cell(volume, node, access.get((volume.pk, node.pk))) for node in columns],
         )
         for volume in found.order_by("name")[:PAGE]
     ]
-    return Matrix(list(columns.values()), rows)
+    return Matrix([node.name for node in columns], rows)
 
 
-def _cell(volume: Volume, node: str, seen: VolumeAccess | None) -> Cell:
+def _columns(cluster: Cluster) -> list[Node]:
+    return list(Node.objects.filter(cluster=cluster).order_by("name").only("name", "state")[:64])
+
+
+def _unseen(node: Node) -> Cell:
+    """What a node that does not answer reaches now nobody knows."""
+    return Cell(node.name, None, "Unknown")
+
+
+def _cell(volume: Volume, node: Node, seen: VolumeAccess | None) -> Cell:
+    if node.state != NodeState.UP:
+        return _unseen(node)
     if seen is None:
-        return Cell(node, None, "Not seen yet")
+        return Cell(node.name, None, "Not seen yet")
     if not seen.reachable:
-        return Cell(node, False, "No access")
+        return Cell(node.name, False, "No access")
     if seen.active:
-        return Cell(node, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
+        return Cell(node.name, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
     # A cluster disk is online on its owner alone; that the others wait is as it should be.
     disk = volume.kind == VolumeKind.DISK
-    return Cell(node, None if disk else False, "Standby" if disk else "Inactive")
+    return Cell(node.name, None if disk else False, "Standby" if disk else "Inactive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +154,15 @@ class NetworkRow:
 
 
 def networks(cluster: Cluster) -> Matrix:
-    columns = dict(Node.objects.filter(cluster=cluster).order_by("name").values_list("pk", "name")[:64])
+    columns = _columns(cluster)
     rows = []
     for network in Network.objects.filter(cluster=cluster).prefetch_related("nodes").order_by("name")[:PAGE]:
         carried = {node.pk for node in network.nodes.all()}
         cells = [
-            Cell(name, pk in carried, "Connected" if pk in carried else "Not carried")
-            for pk, name in columns.items()
+            Cell(node.name, node.pk in carried, "Connected" if node.pk in carried else "Not carried")
+            if node.state == NodeState.UP
+            else _unseen(node)
+            for node in columns
         ]
         rows.append(NetworkRow(network.name, network.use, cells))
-    return Matrix(list(columns.values()), rows)
+    return Matrix([node.name for node in columns], rows)

@@ -17,7 +17,7 @@ from clustermgr.models import Node, Operation, Vm
 from clustermgr.queries import verdicts
 from clustermgr.queries.roles import whole
 from clustermgr.web.http import Here, enter, ordered, page
-from clustermgr.web.verbs import BY_NAME
+from clustermgr.web.verbs import BY_NAME, beforehand
 
 VERBS = {
     OperationKind.LIVE_MIGRATION: "live_migrate",
@@ -91,6 +91,7 @@ def _dialog(here: Here, vm: Vm, kind: OperationKind, refusal: ActionRefused | No
     rows = verdicts.for_move(vm, kind)
     chosen = whole(here.request.POST.get("target", "") or here.request.GET.get("target", ""))
     verb = BY_NAME[VERBS[kind]]
+    reason = beforehand(here, verb, vm)
     open_rows = [row.node for row in rows if row.verdict != "no"]
     context: dict[str, Any] = {
         "vm": vm,
@@ -99,10 +100,11 @@ def _dialog(here: Here, vm: Vm, kind: OperationKind, refusal: ActionRefused | No
         "rows": rows,
         "chosen": chosen if chosen in open_rows else (open_rows[0] if open_rows else None),
         "verb": verb,
+        "refused": bool(reason),
         "consequence": verb.consequence.format(vm=vm.name),
         "offline_actions": OFFLINE_ACTIONS.items(),
         "offline_action": here.request.POST.get("offline_action", "") or vm.offline_action,
-        "findings": refusal.findings if refusal else (),
+        "findings": refusal.findings if refusal else [finding("field", message=reason)] if reason else (),
         "operation": refusal.operation if refusal else None,
     }
     return page(here, "dialogs/move.html", context, status=refusal.status if refusal else 200)

@@ -9,12 +9,12 @@ from django.views.decorators.http import require_http_methods
 
 from clustermgr.access import require
 from clustermgr.actions import vms
-from clustermgr.core.findings import field_finding
+from clustermgr.core.findings import field_finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Operation, Vm
 from clustermgr.web.http import Here, enter, is_part, ordered, page
 from clustermgr.web.move import CONFIRM
-from clustermgr.web.verbs import BY_NAME, Verb
+from clustermgr.web.verbs import BY_NAME, Verb, beforehand
 
 ORDERS: dict[str, Callable[..., Operation]] = {
     "start": vms.start,
@@ -59,13 +59,15 @@ def _order(here: Here, vm: Vm, verb: Verb) -> Operation:
 
 
 def _dialog(here: Here, vm: Vm, verb: Verb, refusal: ActionRefused | None = None) -> HttpResponse:
+    reason = beforehand(here, verb, vm)
     words = {"vm": vm.name, "node": vm.owner.name}
     context = {
         "vm": vm,
         "verb": verb,
         "heading": (verb.title or verb.label + " {vm}?").format(**words),
         "body": verb.body.format(**words),
-        "findings": refusal.findings if refusal else (),
+        "refused": bool(reason),
+        "findings": refusal.findings if refusal else [finding("field", message=reason)] if reason else (),
         "operation": refusal.operation if refusal else None,
     }
     return page(here, "dialogs/power.html", context, status=refusal.status if refusal else 200)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from clustermgr.core.findings import finding
 from clustermgr.core.states import NodeState, VmState
 from clustermgr.core.words import KINDS, state_word
-from clustermgr.queries.rows import VmRow
+from clustermgr.models import Vm
+from clustermgr.queries.rows import VmRow, vm_rows
 from clustermgr.web.http import Here
 
 RUNS = frozenset({VmState.RUNNING})
@@ -203,3 +204,10 @@ def why_not(here: Here, verb: Verb, vm: VmRow, node_state: str) -> str:
     if verb.states and vm.state not in verb.states:
         return f"{vm.name} is {state_word(vm.state)}; this needs it {verb.needed}."
     return ""
+
+
+def beforehand(here: Here, verb: Verb, vm: Vm) -> str:
+    """What its dialog says instead of an order that would be refused. A role in order costs no query."""
+    if vm.owner.state == NodeState.UP and vm.state in verb.states:
+        return ""
+    return why_not(here, verb, vm_rows([vm.pk])[0], vm.owner.state)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
+import pytest
 from django.test import Client
 
 from clustermgr.core.states import NodeState, OperationKind, OperationState, Phase, VmState
@@ -70,6 +72,17 @@ def test_a_node_that_is_down_gives_no_planned_move(world: SimpleNamespace, ana: 
     response = ana.post(move_url(world), {"target": world.two.pk})
     assert response.status_code == 409
     assert "hv-01 is down; a planned move needs a running source." in text_of(response)
+
+
+@pytest.mark.parametrize("dialog", ["move/?kind=move", "move/", "power/turn_off/", "power/shut_down/"])
+def test_a_dialog_says_beforehand_that_its_order_would_be_refused(
+    dialog: str, world: SimpleNamespace, ana: Client
+) -> None:
+    world.one.state = NodeState.DOWN
+    world.one.save()
+    response = ana.get(f"{world.url}roles/{world.web01.pk}/{dialog}")
+    assert "hv-01 is down" in text_of(response)
+    assert re.search(r'<button type="submit"[^>]* disabled', source_of(response))
 
 
 def test_a_held_vm_is_refused_with_the_task_that_holds_it(world: SimpleNamespace, ana: Client) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clustermgr.core.states import VmState
+from clustermgr.models import VolumeAccess
 from tests import worlds
 from tests.web.asks import PANES, REGION, SCRIPT, source_of, text_of
 
@@ -156,3 +157,24 @@ def test_one_cluster_leads_to_itself_and_two_to_a_choice(world: SimpleNamespace,
 def test_a_name_leads_to_the_address_by_id(world: SimpleNamespace, ana: Client) -> None:
     assert ana.get(world.url + "roles/@WEB01/")["Location"].endswith(f"/roles/{world.web01.pk}/")
     assert ana.get(world.url + "nodes/@hv-02/")["Location"].endswith(f"/nodes/{world.two.pk}/")
+
+
+def test_what_a_node_that_is_down_reaches_is_unknown(world: SimpleNamespace, ana: Client) -> None:
+    seen = {"reachable": True, "active": True, "observed_at": world.event.at}
+    VolumeAccess.objects.update_or_create(volume=world.csv, node=world.one, defaults=seen)
+    world.one.state = "down"
+    world.one.save()
+    for page in ("storage/volumes/", f"nodes/{world.one.pk}/"):
+        shown = text_of(ana.get(world.url + page))
+        assert "Unknown" in shown
+        assert "Online" not in shown
+
+
+@pytest.mark.parametrize(
+    ("page", "pushed"), [("roles/", True), ("roles/?node=1", False), ("tasks/?state=queued", False)]
+)
+def test_a_filtered_list_is_fetched_again_when_a_row_may_have_left_it(
+    page: str, pushed: bool, world: SimpleNamespace, ana: Client
+) -> None:
+    lists = re.findall(r'<section id="(?:roles|task)-list"[^>]*>', ana.get(world.url + page).content.decode())
+    assert [" data-rows" in each for each in lists] == [pushed]
