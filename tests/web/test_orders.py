@@ -156,6 +156,17 @@ def test_a_waiting_order_is_cancelled_at_once(world: SimpleNamespace, ana: Clien
     assert world.task.state == OperationState.CANCELLED
 
 
+def test_cancelling_what_has_ended_is_a_sentence_also_in_a_plain_form(
+    world: SimpleNamespace, ana: Client
+) -> None:
+    url = f"{world.url}tasks/{world.task.pk}/cancel/"
+    ana.post(url)
+    for headers in ({}, DIALOG):
+        response = ana.post(url, headers=headers)
+        assert response.status_code == 409
+        assert "cancel" in text_of(response).lower()
+
+
 def test_past_its_switch_over_a_move_cannot_be_cancelled(world: SimpleNamespace, ana: Client) -> None:
     world.task.state, world.task.phase = OperationState.RUNNING, Phase.SWITCHING
     world.task.save()

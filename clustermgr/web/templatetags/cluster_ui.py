@@ -107,7 +107,8 @@ def rate(amount: float | None) -> str:
 
 @register.filter
 def percent(value: float | None) -> str:
-    return DASH if value in (None, "") else f"{value:.0f}%"
+    # Rounded down: nothing reads as whole before it is.
+    return DASH if value in (None, "") else f"{int(value)}%"
 
 
 @register.filter
