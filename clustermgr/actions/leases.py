@@ -14,6 +14,7 @@ from clustermgr import notices
 from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import ADMIT
 from clustermgr.actions.seen_vms import at_another_host
+from clustermgr.core.progress import ended
 from clustermgr.core.states import ACTIVE, Level, OperationKind, OperationState, Phase
 from clustermgr.core.words import KINDS
 from clustermgr.models import Holder, Node, Operation, Slot, Vm
@@ -145,7 +146,9 @@ def settle(
     the VM's state and owner, holders seen without a copy, slots, the event. Raises LeaseLost."""
     with change(operation.cluster_id) as tx:
         renew(operation)
-        _end(tx, operation, state, outcome=outcome[:500], advice=advice[:300], raw_reason=raw)
+        figures = ended(operation.progress, whole=state == OperationState.SUCCEEDED)
+        texts = {"outcome": outcome[:500], "advice": advice[:300], "raw_reason": raw}
+        _end(tx, operation, state, progress=figures, **texts)
         Holder.objects.filter(vm=operation.vm, node__in=unheld).delete()
         _end_vm(tx, operation.vm, vm_state, vm_reason, vm_values or {})
         if code:

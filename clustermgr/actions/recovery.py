@@ -11,7 +11,7 @@ from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import place
 from clustermgr.core.placement import judge
 from clustermgr.core.recovery import RETRY_AFTER_S, History, Plan, Remedy, plan
-from clustermgr.core.states import ACTIVE, Level, NodeState, OperationKind, VmState, Wanted
+from clustermgr.core.states import ACTIVE, Level, NodeState, OperationKind, Priority, VmState, Wanted
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Event, Node, Vm
 from clustermgr.ports import clock
@@ -30,6 +30,8 @@ def failed_vms(cluster: Cluster) -> list[Vm]:
 def recover(vm: Vm) -> bool:
     """Decide for one failed VM and record it. False when it is left as it is."""
     now = clock().now()
+    if vm.priority == Priority.NO_AUTO_START:
+        return _leave(vm, "its priority is No auto start; the cluster never starts it by itself", now)
     chosen = plan(
         _history(vm, now), nodes=vm.cluster.nodes.count(), can_restart_here=vm.owner.state == NodeState.UP
     )

@@ -103,7 +103,7 @@ def _processors(vm: VmView, node: NodeView, cluster: ClusterView) -> Iterator[Fi
 
 def _rank(vm: VmView, node: NodeView) -> tuple[int, float, str]:
     preferred = vm.preferred.index(node.id) if node.id in vm.preferred else len(vm.preferred)
-    return (preferred, _memory_after(vm, node), node.name)
+    return (preferred, node.committed_mib - node.memory_mib, node.name)
 
 
 def _memory_after(vm: VmView, node: NodeView) -> float:

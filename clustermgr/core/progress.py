@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 ETA_SMOOTHING_S = 5.0
+AT_REST = {"rate": 0, "dirty_rate": 0, "eta_s": None}
 STALLED_SAMPLES = 3
 
 
@@ -45,18 +46,27 @@ def figures(
         "rate": round(sample.rate),
         "dirty_rate": round(sample.dirty_rate),
         "pass": sample.iteration,
-        "eta_s": _eta(sample, before),
+        "eta_s": _eta(sample, before, span),
         "stalled": stalled,
         "converging": stalled < STALLED_SAMPLES,
         "at": sample.at,
     }
 
 
-def _eta(sample: Any, before: Mapping[str, Any]) -> float | None:
+def ended(before: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The figures of an operation that is over: nothing moves any more; `whole`: and nothing is left."""
+    if not before:
+        return {}
+    return {**before, **AT_REST, **({"percent": 100.0, "left": 0} if whole else {})}
+
+
+def _eta(sample: Any, before: Mapping[str, Any], span: tuple[float, float]) -> float | None:
     gain = sample.rate - sample.dirty_rate
     if sample.rate <= 0 or gain <= 0:
         return None
-    fresh = float(sample.bytes_left / gain)
+    # What comes after this part of a longer work is taken to go at the same pace.
+    whole = (sample.bytes_sent + sample.bytes_left) / (span[1] - span[0])
+    fresh = float(sample.bytes_left / gain + whole * (100.0 - span[1]) / sample.rate)
     old = before.get("eta_s")
     if old is None:
         return round(fresh, 1)

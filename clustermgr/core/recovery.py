@@ -43,12 +43,12 @@ def plan(history: History, *, nodes: int, can_restart_here: bool) -> Plan:
     """The remedy for one failure now. `nodes`: of the cluster; `can_restart_here`: its node is up."""
     open_restarts = _in_period(history.restarts, history.restarts_age_s, RESTART_PERIOD_S)
     if can_restart_here and open_restarts < MAX_RESTARTS:
-        reason = f"restart {open_restarts + 1} of {MAX_RESTARTS} in 15 minutes"
+        reason = f"restart {open_restarts + 1} of the {MAX_RESTARTS} that any 15 minutes allow"
         return Plan(Remedy.RESTART, reason, new_restart_period=open_restarts == 0)
     allowed = max(1, nodes - 1)
     open_failovers = _in_period(history.failovers, history.failovers_age_s, FAILURE_PERIOD_S)
     if open_failovers < allowed:
-        reason = f"failover {open_failovers + 1} of {allowed} in 6 hours"
+        reason = f"failover {open_failovers + 1} of the {allowed} that any 6 hours allow"
         return Plan(Remedy.FAIL_OVER, reason, new_failure_period=open_failovers == 0)
     reason = (
         f"it failed over {open_failovers} times in 6 hours, which is the limit; it is tried again in an hour"

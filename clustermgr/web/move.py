@@ -30,6 +30,11 @@ HINTS = {
     OperationKind.MOVE: "Goes offline by its offline action, then online on the other node.",
 }
 
+DOING = {
+    OperationKind.LIVE_MIGRATION: "Live migrate",
+    OperationKind.QUICK_MIGRATION: "Quick migrate",
+    OperationKind.MOVE: "Move",
+}
 NO_KIND = "A virtual machine is moved by live migration, quick migration or move. Nothing was ordered."
 CONFIRM = "Tick the box to confirm that you have read the consequence."
 
@@ -97,6 +102,7 @@ def _dialog(here: Here, vm: Vm, kind: OperationKind, refusal: ActionRefused | No
         "vm": vm,
         "kind": kind,
         "kinds": [(each, KINDS[each], HINTS[each]) for each in VERBS],
+        "doing": DOING[kind],
         "rows": rows,
         "chosen": chosen if chosen in open_rows else (open_rows[0] if open_rows else None),
         "verb": verb,

@@ -46,7 +46,7 @@
   document.addEventListener("change", (event) => {
     const name = event.target.dataset?.targetName;
     const button = name && event.target.form.querySelector("[data-move-button]");
-    if (button) { button.textContent = `Move to ${name}`; button.disabled = false; }
+    if (button) { button.textContent = `${button.dataset.moveButton} to ${name}`; button.disabled = false; }
   });
 
   // -- requests -------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Walk:
         self.role(name)
         self.page.locator("#actions").get_by_text("Live migrate").click()
         self.page.locator("#dialog").get_by_role("radio", name=target, exact=True).check()
-        self.page.locator("#dialog").get_by_role("button", name=f"Move to {target}").click()
+        self.page.locator("#dialog").get_by_role("button", name=f"Live migrate to {target}").click()
 
     def task(self, name: str, *words: str) -> Any:
         row = self.page.locator("#dock tbody tr", has_text=name)
@@ -82,7 +82,8 @@ def moves_web01(walk: Walk) -> None:
     verdicts.first.wait_for()
     assert verdicts.count() == 4
     assert "already on hv-01" in verdicts.filter(has_text="hv-01").first.inner_text()
-    walk.page.locator("#dialog").get_by_role("button", name="Move to hv-03").click()
+    walk.page.locator("#dialog").get_by_role("radio", name="hv-03", exact=True).check()
+    walk.page.locator("#dialog").get_by_role("button", name="Live migrate to hv-03").click()
 
 
 def watches_it(walk: Walk) -> None:

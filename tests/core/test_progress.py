@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustermgr.core.progress import figures
+from clustermgr.core.progress import ended, figures
 
 MB = 1 << 20
 
@@ -35,6 +35,19 @@ def test_before_anything_is_known_it_stands_at_zero() -> None:
 def test_the_time_left_takes_the_guests_own_writing_into_account() -> None:
     sample = Sample(bytes_left=600 * MB, rate=110 * MB, dirty_rate=50 * MB)
     assert figures(sample, {}, phase="copying")["eta_s"] == 10.0
+
+
+def test_the_first_half_of_a_longer_work_counts_the_second_as_well() -> None:
+    sample = Sample(bytes_sent=500 * MB, bytes_left=500 * MB, rate=100 * MB)
+    shown = figures(sample, {}, phase="saving", span=(0.0, 50.0))
+    assert (shown["percent"], shown["eta_s"]) == (25.0, 15.0)
+
+
+def test_what_is_over_moves_no_more() -> None:
+    last = figures(Sample(bytes_sent=3, bytes_left=1, rate=8.0), {}, phase="copying")
+    assert ended(last, whole=False) == {**last, "rate": 0, "dirty_rate": 0, "eta_s": None}
+    assert (ended(last, whole=True)["percent"], ended(last, whole=True)["left"]) == (100.0, 0)
+    assert ended({}, whole=True) == {}
 
 
 def test_after_three_samples_without_gain_it_does_not_converge() -> None:

@@ -8,7 +8,7 @@ from clustermgr.actions.recovery import failed_vms, recover
 from clustermgr.core.states import VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.jobs.engine import decide
-from clustermgr.models import Event
+from clustermgr.models import Event, Vm
 from tests.jobs.conftest import Stage
 
 
@@ -79,6 +79,15 @@ def test_after_all_failures_it_stays_failed_with_the_reason(stage: Stage) -> Non
     assert "failed over 2 times in 6 hours" in web.state_reason
     assert "vm_left_failed" in codes(stage, "web")
     assert stage.where("web") == {}
+
+
+def test_a_vm_without_auto_start_is_left_to_the_administrator(stage: Stage) -> None:
+    Vm.objects.filter(name="web").update(priority="no_auto_start")
+    crash(stage, "web")
+    decide(stage.cluster.pk)
+    stage.run()
+    assert stage.where("web") == {}
+    assert "No auto start" in stage.vm("web").state_reason
 
 
 def test_an_hour_later_it_is_tried_again(stage: Stage) -> None:
