@@ -13,7 +13,7 @@ from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmS
 from clustermgr.core.words import KINDS, memory, state_word
 from clustermgr.models import Cluster, Event, Operation, Vm, VolumeAccess
 from clustermgr.ports import clock
-from clustermgr.queries.rows import NodeRow, heard_at, node_rows_of, nodes
+from clustermgr.queries.rows import OLD_S, NodeRow, heard_at, node_rows_of, nodes
 
 SHOWN = 12
 DAY = timedelta(hours=24)
@@ -90,7 +90,7 @@ def overview(cluster: Cluster) -> Overview:
     found_states = list(states.annotate(n=Count("pk"), mib=Sum("memory_mib")))
     counts = {state: n for state, n, _ in found_states}
     committed = sum(mib for state, _, mib in found_states if state in _LIVE)
-    found = [*_nodes(rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
+    found = [*_unheard(cluster), *_nodes(rows), *_roles(cluster), *_volumes(cluster), *_failed_moves(cluster)]
     found.sort(key=lambda each: (_RANK[Level(each.level)], each.since is None, each.since))
     return Overview(
         nodes=rows,
@@ -132,6 +132,15 @@ def _capacity(rows: list[NodeRow], committed: int) -> Capacity | None:
     largest = max(up, key=lambda row: row.memory_mib)
     total = sum(row.memory_mib for row in up)
     return Capacity(committed, total, total - largest.memory_mib, largest.name)
+
+
+def _unheard(cluster: Cluster) -> list[Attention]:
+    """While nobody looks at the hosts, nothing here may say that all is well."""
+    last = heard_at(cluster)
+    if last is None or clock().now() - last < timedelta(seconds=OLD_S):
+        return []
+    text, detail = "The hosts are not being watched", "States are those last seen. Start the watch process."
+    return [Attention(Level.WARNING, text, detail, last, view="nodes", ref=None, button="Open nodes")]
 
 
 def _nodes(rows: list[NodeRow]) -> list[Attention]:

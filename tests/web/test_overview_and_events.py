@@ -32,6 +32,16 @@ def test_the_worst_stands_first(world: SimpleNamespace) -> None:
     }
 
 
+def test_nothing_is_healthy_while_nobody_watches(world: SimpleNamespace, ana: Client) -> None:
+    world.drift.delete()
+    assert "Healthy" in text_of(ana.get(world.url))
+    world.c1.watch.heard_at = clock().now() - timedelta(minutes=2)
+    world.c1.watch.save()
+    shown = text_of(ana.get(world.url))
+    assert "The hosts are not being watched" in shown
+    assert "Healthy" not in shown
+
+
 def test_a_failed_order_stands_there_until_a_later_one_ended(world: SimpleNamespace) -> None:
     now = clock().now()
     failed = {"state": OperationState.FAILED, "finished_at": now, "outcome": "No answer."}
