@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -32,10 +33,10 @@ class Log:
 
     def write(self, name: str, line: str) -> None:
         stamp = clock().now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        self.file.write(f"{stamp} {name:<{_WIDTH}} | {line}\n")
-        self.file.flush()
-        if self.file.tell() > _LARGEST:
-            self._rotate()
+        with contextlib.suppress(OSError):  # a full disk costs lines, never the processes
+            self.file.write(f"{stamp} {name:<{_WIDTH}} | {line}\n".encode(errors="replace"))
+            if self.file.tell() > _LARGEST:
+                self._rotate()
         prefix = f"{name:<{_WIDTH}} |"
         if self.colour:
             prefix = f"\x1b[{_COLOURS.get(name, '0')}m{prefix}\x1b[0m"
@@ -60,7 +61,8 @@ class Log:
 
     def _open(self) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self.file = os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+        # Unbuffered: what cannot be written now is not tried again at each later line.
+        self.file = os.fdopen(descriptor, "ab", buffering=0)
         self.file.seek(0, os.SEEK_END)
 
     def _rotate(self) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+from pathlib import Path
 
+from clustermgr.supervisor.log import Log
 from tests.setup.conftest import gone, wait_until
 
 WAITS = "signal.pause()"
@@ -91,3 +94,12 @@ def test_the_log_goes_on_when_the_terminal_goes_away(supervise):
     wait_until(lambda: one.said("line 1"))
     one.process.stdout.close()
     wait_until(lambda: one.said("line 39"))
+
+
+def test_a_full_disk_costs_lines_and_not_the_processes():
+    shown = io.StringIO()
+    log = Log(Path("/dev/full"), shown)
+    log.say("one")
+    log.say("two")
+    log.close()
+    assert shown.getvalue().splitlines() == ["clustermgr | one", "clustermgr | two"]
