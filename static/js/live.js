@@ -277,17 +277,17 @@
     }
   }
 
+  /* The region as the server renders it now; null when it cannot be had, be it cut off half-way. */
   async function get(url, id) {
-    let answer;
     try {
-      answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": id, "HX-Current-URL": location.href }, credentials: "same-origin" });
+      const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": id, "HX-Current-URL": location.href }, credentials: "same-origin" });
+      if (answer.status === 401) { finish(); return null; }
+      if (!answer.ok) { return null; }
+      const holder = document.createElement("template");
+      holder.innerHTML = (await answer.text()).trim();
+      live.fetched += 1;
+      return holder.content.querySelector(`#${CSS.escape(id)}`);
     } catch { return null; }
-    if (answer.status === 401) { finish(); return null; }
-    if (!answer.ok) { return null; }
-    live.fetched += 1;
-    const holder = document.createElement("template");
-    holder.innerHTML = (await answer.text()).trim();
-    return holder.content.querySelector(`#${CSS.escape(id)}`);
   }
 
   // -- frames ---------------------------------------------------------------------------------------------
