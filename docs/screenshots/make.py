@@ -51,7 +51,7 @@ def order_moves(page: Page, stack: Stack) -> None:
         page.goto(f"{page.url}move/")
         page.get_by_role("radio", name=node).check()
         page.wait_for_timeout(200)
-        page.get_by_role("button", name=f"Move to {node}").click()
+        page.get_by_role("button", name=f"Live migrate to {node}").click()
         page.wait_for_timeout(500)
 
 
