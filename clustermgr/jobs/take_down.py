@@ -7,7 +7,8 @@ import contextlib
 from clustermgr.actions import leases
 from clustermgr.actions.operations import MOVES
 from clustermgr.core.states import OfflineAction, OperationState, Phase, VmState, Wanted
-from clustermgr.drivers.contract import SAVED_TO_FILE, DomainSight, DomainState
+from clustermgr.drivers.contract import SAVED_TO_FILE, DomainSight
+from clustermgr.jobs.readings import STATES
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
 from clustermgr.models import Node, Vm
 
@@ -134,15 +135,3 @@ def state_after(vm: Vm, sight: DomainSight | None) -> VmState:
     if vm.saved_file and not vm.saved_spent:
         return VmState.SAVED
     return VmState.FAILED if vm.wanted == Wanted.RUNNING else state_of(sight)
-
-
-STATES: dict[DomainState, VmState] = {
-    DomainState.RUNNING: VmState.RUNNING,
-    DomainState.PAUSED: VmState.PAUSED,
-    DomainState.PAUSED_IO: VmState.PAUSED_CRITICAL,
-    DomainState.STARTING: VmState.STARTING,
-    DomainState.STOPPING: VmState.STOPPING,
-    DomainState.OFF: VmState.OFF,
-    DomainState.SAVED: VmState.SAVED,
-    DomainState.CRASHED: VmState.FAILED,
-}
