@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -74,6 +75,21 @@ def node(cluster: Cluster, name: str, **values: Any) -> Node:
     for network in cluster.networks.all():
         network.nodes.add(row)
     return row
+
+
+def usual() -> SimpleNamespace:
+    """Cluster c1 with two nodes, a volume, VMs in several states, a task, an event and a drift."""
+    c1 = cluster("c1")
+    one, two = node(c1, "hv-01"), node(c1, "hv-02")
+    csv = volume(c1, "csv1")
+    network(c1, "prod")
+    made = {"c1": c1, "one": one, "two": two, "csv": csv, "web01": vm("web01", on=one, volume=csv)}
+    made["off01"] = vm("off01", on=one, volume=csv, state=VmState.OFF)
+    made["busy01"] = vm("busy01", on=one, volume=csv)
+    made["task"] = operation(made["busy01"], target=two, state=OperationState.QUEUED, phase="queued")
+    made["drift"] = drift(made["off01"])
+    made["event"] = event(c1, "vm_started", vm=made["web01"], node=one)
+    return SimpleNamespace(**made)
 
 
 def see(node: Node, volume: Volume, *, reachable: bool = True, active: bool = True) -> VolumeAccess:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from clustermgr.core.states import OperationState, VmState
 from tests import worlds
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -22,30 +21,8 @@ def _plain_hashes(settings: Any) -> None:
 
 @pytest.fixture
 def world(db: None) -> SimpleNamespace:
-    """Cluster c1 with two nodes, a volume, VMs in several states, a task, an event and a drift."""
-    c1 = worlds.cluster("c1")
-    one, two = worlds.node(c1, "hv-01"), worlds.node(c1, "hv-02")
-    csv = worlds.volume(c1, "csv1")
-    worlds.network(c1, "prod")
-    web01 = worlds.vm("web01", on=one, volume=csv)
-    off01 = worlds.vm("off01", on=one, volume=csv, state=VmState.OFF)
-    busy01 = worlds.vm("busy01", on=one, volume=csv)
-    task = worlds.operation(busy01, target=two, state=OperationState.QUEUED, phase="queued")
-    drift = worlds.drift(off01)
-    event = worlds.event(c1, "vm_started", vm=web01, node=one)
-    return SimpleNamespace(
-        c1=c1,
-        one=one,
-        two=two,
-        csv=csv,
-        web01=web01,
-        off01=off01,
-        busy01=busy01,
-        task=task,
-        drift=drift,
-        event=event,
-        url="/c/c1/",
-    )
+    """The usual cluster."""
+    return SimpleNamespace(**vars(worlds.usual()), url="/c/c1/")
 
 
 @pytest.fixture
