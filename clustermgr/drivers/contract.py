@@ -18,6 +18,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from clustermgr.drivers.probes import Credentials as Credentials
+from clustermgr.drivers.probes import Probe as Probe
+from clustermgr.drivers.probes import ProbeFinding as ProbeFinding
+
 
 class DomainState(StrEnum):
     """What a host says of one VM. `SAVED` is a state kept by the host itself (managed save)."""

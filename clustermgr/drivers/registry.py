@@ -4,21 +4,44 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from clustermgr.drivers.contract import HostDriver, Unsupported
+from clustermgr.drivers.contract import Credentials, DriverError, HostDriver, Probe, Unsupported
 
 DRIVERS = ("lab", "libvirt")
+NOBODY = Credentials()
 
 
 class Opener(Protocol):
-    def connect(self, address: str, *, deadline: float) -> HostDriver: ...
+    def connect(
+        self, address: str, *, credentials: Credentials | None = None, deadline: float
+    ) -> HostDriver: ...
+
+    def probe(self, address: str, *, credentials: Credentials, deadline: float) -> Probe:
+        """May raise DriverError: it is told as the only finding."""
+        ...
 
 
-def connect(driver: str, address: str, *, deadline: float = 5.0) -> HostDriver:
+def connect(
+    driver: str, address: str, *, credentials: Credentials | None = None, deadline: float = 5.0
+) -> HostDriver:
     """Open one connection. `address`: `lab:hv-01` or a libvirt URI; `deadline`: seconds for each call.
 
-    Raises HostUnreachable, AgentDown, Unsupported.
+    Raises HostUnreachable, AgentDown, Refused (sign-in, another host key, another certificate), Unsupported.
     """
-    return load(driver).connect(address, deadline=deadline)
+    return load(driver).connect(address, credentials=credentials, deadline=deadline)
+
+
+def probe(
+    driver: str, address: str, *, credentials: Credentials | None = None, deadline: float = 5.0
+) -> Probe:
+    """Test a connection and say what is missing, in sentences; never raises DriverError. Changes nothing.
+
+    By ssh without a pinned `credentials.host_key` nobody signs in: `host_keys` are those that the host
+    offers, and a finding asks to confirm one. `deadline`: seconds for each call, of which there are several.
+    """
+    try:
+        return load(driver).probe(address, credentials=credentials or NOBODY, deadline=deadline)
+    except DriverError as error:
+        return Probe().found("error", error.sentence)
 
 
 def load(driver: str) -> Opener:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from clustermgr import ports
 from clustermgr.drivers.contract import (
     ConfigReading,
+    Credentials,
     Destination,
     DomainSight,
     Handle,
@@ -19,6 +20,7 @@ from clustermgr.drivers.contract import (
     JobTotals,
     MigrationOptions,
     NotFound,
+    Probe,
     Refused,
     VolumeSight,
 )
@@ -59,11 +61,19 @@ class LabHost:
         self._on_host = on_host
 
     @classmethod
-    def connect(cls, address: str, *, deadline: float = 5.0) -> LabHost:
-        """Open `lab:<host>` in the default store. Raises HostUnreachable, AgentDown."""
+    def connect(
+        cls, address: str, *, credentials: Credentials | None = None, deadline: float = 5.0
+    ) -> LabHost:
+        """Open `lab:<host>` in the default store. Raises HostUnreachable, AgentDown. Nobody signs in."""
         host = cls(World(store.default()), address.removeprefix(SCHEME), deadline=deadline)
         host.ping()
         return host
+
+    @classmethod
+    def probe(cls, address: str, *, credentials: Credentials, deadline: float) -> Probe:
+        """Facts and volumes. Raises HostUnreachable, AgentDown, Refused when there is no such host."""
+        host = cls.connect(address, deadline=deadline)
+        return Probe(facts=host.facts(), volumes=tuple(host.volumes()), vms=len(host.sights()))
 
     @property
     def destination(self) -> Destination:

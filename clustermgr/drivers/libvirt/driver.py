@@ -30,9 +30,20 @@ class LibvirtHost:
         self._folders: dict[str, str] | None = None  # pool targets, for the volume names of disks
 
     @classmethod
-    def connect(cls, address: str, *, deadline: float) -> LibvirtHost:
+    def connect(
+        cls, address: str, *, credentials: contract.Credentials | None = None, deadline: float
+    ) -> LibvirtHost:
         """`address`: a libvirt URI. Raises HostUnreachable, AgentDown, Refused."""
         return cls(Connection(address, deadline))
+
+    @classmethod
+    def probe(cls, address: str, *, credentials: contract.Credentials, deadline: float) -> contract.Probe:
+        """Facts and volumes. Raises HostUnreachable, AgentDown, Refused."""
+        host = cls.connect(address, credentials=credentials, deadline=deadline)
+        try:
+            return contract.Probe(facts=host.facts(), volumes=tuple(host.volumes()), vms=len(host.sights()))
+        finally:
+            host.close()
 
     def close(self) -> None:
         self._connection.close()
