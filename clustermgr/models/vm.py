@@ -23,6 +23,9 @@ class Vm(models.Model):
     state_reason = models.CharField(max_length=300, blank=True)
     observed_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
+    started_seen = models.BooleanField(
+        default=False, help_text="it ran before it was looked at: started_at is when it was first seen"
+    )
     cpu_percent = models.FloatField(null=True)
     memory_used_mib = models.PositiveIntegerField(null=True)
 
@@ -38,6 +41,9 @@ class Vm(models.Model):
     vcpus = models.PositiveIntegerField()
     notes = models.TextField(blank=True)
     settings = models.JSONField(default=dict, help_text="the rest of the agreed settings")
+    pending = models.JSONField(
+        default=dict, help_text="{field: what it still runs with} until its next start"
+    )
     definition = models.TextField(blank=True, help_text="complete definition, encrypted at rest")
     fingerprint = models.CharField(max_length=64, blank=True)
     config_version = models.PositiveIntegerField(default=1)
