@@ -15,6 +15,15 @@ class NodeState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class CandidateState(StrEnum):
+    """A host that is tested before it becomes a node, or before a node is reached in another way."""
+
+    TESTING = "testing"
+    KEY_TO_CONFIRM = "key_to_confirm"
+    READY = "ready"
+    REFUSED = "refused"
+
+
 class VmState(StrEnum):
     OFF = "off"
     STARTING = "starting"

@@ -3,12 +3,14 @@
 from clustermgr.models.access import ApiToken, Membership, SignInLink
 from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAccess, WatchShard
 from clustermgr.models.event import AuditEntry, Event
+from clustermgr.models.node import Candidate, NodeAccess
 from clustermgr.models.operation import Operation, Slot
 from clustermgr.models.vm import Drift, Holder, Vm
 
 __all__ = [
     "ApiToken",
     "AuditEntry",
+    "Candidate",
     "Cluster",
     "Drift",
     "Event",
@@ -16,6 +18,7 @@ __all__ = [
     "Membership",
     "Network",
     "Node",
+    "NodeAccess",
     "Operation",
     "SignInLink",
     "Slot",

@@ -69,6 +69,11 @@ class Node(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def taken_in(self) -> bool:
+        """Its facts, volumes and VMs were read once; they are written together."""
+        return bool(self.hypervisor)
+
 
 class Network(models.Model):
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="networks")

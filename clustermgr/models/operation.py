@@ -16,8 +16,11 @@ class Operation(models.Model):
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="operations")
     kind = models.CharField(max_length=20, choices=[(k, k) for k in OperationKind])
     vm = models.ForeignKey(Vm, on_delete=models.CASCADE, related_name="operations")
-    source = models.ForeignKey(Node, null=True, on_delete=models.PROTECT, related_name="operations_from")
-    target = models.ForeignKey(Node, null=True, on_delete=models.PROTECT, related_name="operations_to")
+    # A node with an active operation is not evicted; of settled ones the name stays.
+    source = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="operations_from")
+    target = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="operations_to")
+    gone_source = models.CharField(max_length=60, blank=True, help_text="its name, when it was evicted")
+    gone_target = models.CharField(max_length=60, blank=True)
     params = models.JSONField(default=dict)
 
     state = models.CharField(
@@ -72,6 +75,14 @@ class Operation(models.Model):
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def source_name(self) -> str:
+        return self.source.name if self.source else self.gone_source
+
+    @property
+    def target_name(self) -> str:
+        return self.target.name if self.target else self.gone_target
 
 
 class Slot(models.Model):
