@@ -22,6 +22,7 @@ class CandidateState(StrEnum):
     KEY_TO_CONFIRM = "key_to_confirm"
     READY = "ready"
     REFUSED = "refused"
+    USED = "used"  # it became the node, or its way in was taken over
 
 
 class VmState(StrEnum):
@@ -58,6 +59,7 @@ class OperationKind(StrEnum):
     SETTINGS = "settings"
     REFRESH = "refresh"
     RECOVERY = "recovery"
+    TIDY = "tidy"  # a definition left behind on a node that is not the owner is removed
 
 
 class OperationState(StrEnum):

@@ -107,6 +107,10 @@ class Migration(migrations.Migration):
                                 clustermgr.core.states.CandidateState["REFUSED"],
                                 clustermgr.core.states.CandidateState["REFUSED"],
                             ),
+                            (
+                                clustermgr.core.states.CandidateState["USED"],
+                                clustermgr.core.states.CandidateState["USED"],
+                            ),
                         ],
                         default=clustermgr.core.states.CandidateState["TESTING"],
                         max_length=20,
@@ -159,6 +163,7 @@ class Migration(migrations.Migration):
                                     clustermgr.core.states.CandidateState["KEY_TO_CONFIRM"],
                                     clustermgr.core.states.CandidateState["READY"],
                                     clustermgr.core.states.CandidateState["REFUSED"],
+                                    clustermgr.core.states.CandidateState["USED"],
                                 ],
                             )
                         ),
