@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 
 from clustermgr.supervisor import redis_server
+from tests import postgres
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
@@ -45,4 +46,22 @@ def no_qemu() -> str:
     return f"not installed: {', '.join(missing)} (make setup installs them)" if missing else ""
 
 
-MISSING: dict[str, Callable[[], str]] = {"browser": no_browser, "qemu": no_qemu, "redis": no_redis}
+@cache
+def no_postgres() -> str:
+    if not postgres.program("postgres"):
+        return "no PostgreSQL server here (apt-get install postgresql)"
+    return "" if os.geteuid() != 0 or shutil.which("setpriv") else "root needs setpriv, for PostgreSQL"
+
+
+def no_program(name: str, package: str) -> Callable[[], str]:
+    return lambda: "" if shutil.which(name) else f"no {name} here (apt-get install {package})"
+
+
+MISSING: dict[str, Callable[[], str]] = {
+    "browser": no_browser,
+    "qemu": no_qemu,
+    "redis": no_redis,
+    "postgres": no_postgres,
+    "compose": no_program("docker-compose", "docker-compose"),
+    "systemd": no_program("systemd-analyze", "systemd"),
+}

@@ -5,8 +5,10 @@ set -euo pipefail
 packages=(
   # the browser tests
   chromium fonts-dejavu-core
-  # a Redis of the distribution
-  redis-server
+  # a Redis and a PostgreSQL of the distribution; tests run servers of their own from them
+  redis-server postgresql
+  # what reads docker-compose.yml and the systemd units; neither needs an engine or a running systemd
+  docker-compose systemd
   # libvirt-python is compiled
   gcc libvirt-dev pkg-config python3-dev
   # three libvirt nodes in network namespaces, and their guests

@@ -5,18 +5,28 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
 failed=()
+# A program that runs the tests of a stage beside something that they need.
+beside=
 
 stage() {
   local name=$1
   shift
   echo "== $name"
-  "$python" -m pytest "$@" </dev/null
+  $beside "$python" -m pytest "$@" </dev/null
   local code=$?
   # 5: this stage has no test, which only the first one may not say.
   if [ $code -ne 0 ] && { [ $code -ne 5 ] || [ "$name" = unit ]; }; then failed+=("$name"); fi
 }
 
 stage unit -n 2 --dist loadfile -m "not browser and not qemu" --durations=5
+# What the database can make different, once more on the other one.
+if missing=$("$python" -c 'from tests import abilities; print(abilities.no_postgres())') && [ -z "$missing" ]; then
+  beside="$python -m tests.postgres" stage postgres tests/{actions,jobs,live,api,web} \
+    -n 2 --dist loadfile -m "not browser and not qemu" --durations=5
+else
+  echo "== postgres is left out: $missing"
+  [ "${CI:-}" != true ] || failed+=(postgres)
+fi
 stage browser -m "browser and not qemu" --durations=5
 stage qemu -m qemu --durations=5
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import channels.db
+import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.test import Client
@@ -14,6 +16,15 @@ from clustermgr.live import hub as hubs
 from clustermgr.live.feed import Feed, Hear
 from clustermgr.live.hub import Hub
 from clustermgr.live.mailbox import Mailbox
+
+
+@pytest.fixture(autouse=True)
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket's queries stay within the test's transaction: it is not hung up between two of them.
+
+    SQLite in memory ignores a close, PostgreSQL does not.
+    """
+    monkeypatch.setattr(channels.db, "close_old_connections", lambda: None)
 
 
 class SilentFeed(Feed):
