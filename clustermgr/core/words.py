@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     OperationKind.SETTINGS: "Change of settings",
     OperationKind.REFRESH: "Refresh of the configuration",
     OperationKind.RECOVERY: "Recovery",
+    OperationKind.TIDY: "Removal of a stale definition",
 }
 
 OFFLINE_ACTIONS: dict[str, str] = {

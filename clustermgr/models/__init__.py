@@ -3,6 +3,7 @@
 from clustermgr.models.access import ApiToken, Membership, SignInLink
 from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAccess, WatchShard
 from clustermgr.models.event import AuditEntry, Event
+from clustermgr.models.installation import Installation
 from clustermgr.models.node import Candidate, NodeAccess
 from clustermgr.models.operation import Operation, Slot
 from clustermgr.models.vm import Drift, Holder, Vm
@@ -15,6 +16,7 @@ __all__ = [
     "Drift",
     "Event",
     "Holder",
+    "Installation",
     "Membership",
     "Network",
     "Node",

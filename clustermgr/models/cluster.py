@@ -20,6 +20,11 @@ class Cluster(models.Model):
         default=False, help_text="the CSV is a plain shared directory which libvirt takes for a local one"
     )
     created_at = models.DateTimeField()
+    stood_down_at = models.DateTimeField(null=True, help_text="no order and no automatic act since then")
+    stood_down_reason = models.CharField(max_length=300, blank=True)
+    stood_down_by = models.CharField(max_length=150, blank=True)
+    rivals = models.JSONField(default=dict, help_text="managers whose stamps were seen: id -> highest epoch")
+    overruled = models.JSONField(default=dict, help_text="managers taken over from: id -> epochs up to this")
 
     class Meta:
         ordering = ("name",)
