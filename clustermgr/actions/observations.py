@@ -187,7 +187,7 @@ class Observer:
         for node in self.view.nodes.values():
             if node.state != NodeState.JOINING or self.words.get(node.pk) != Word.ANSWERS:
                 continue
-            known = node.pk in self.picture.looks and (node.host_uuid or node.pk in taken_in)
+            known = node.pk in self.picture.looks and (node.taken_in or node.pk in taken_in)
             open_ = [
                 role
                 for role in self.view.by_owner.get(node.pk, ())

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from clustermgr.core.health import INTERVAL, Beat
 from clustermgr.core.readings import Reading
-from clustermgr.drivers import registry
 from clustermgr.drivers.contract import AgentDown, DriverError, HostDriver, HostUnreachable
 from clustermgr.jobs import readings
+from clustermgr.jobs.hosts import Way
 from clustermgr.ports import clock
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ CONFIGS_LEAST_S = 10.0
 
 @dataclass(slots=True)
 class Eye:
-    """`known`: the host's UUID as the cluster knows it; "" makes the first look a whole inventory.
-    `phase` (0..1) spreads the looks of many nodes over their period."""
+    """`known`: the host's UUID, where the cluster knows it. `fresh`: nothing was read of this host yet, so
+    the first look is a whole inventory. `phase` (0..1) spreads the looks of many nodes over their period."""
 
     node: int
-    driver: str
-    address: str
+    way: Way
     known: str = ""
+    fresh: bool = True
     phase: float = 0.0
     wanted: frozenset[str] = frozenset()  # VMs whose configuration is read here; set by the watcher
     wake: threading.Event = field(default_factory=threading.Event)
@@ -91,24 +91,34 @@ class Eye:
             self._failed("fault")
 
     def _look(self) -> Iterator[Reading]:
-        fresh = self._host is None
+        opening = self._host is None
         host, uuid = self._ask(self._reach)
-        if not self.known:
+        if self.fresh:
             found = self._ask(lambda: readings.inventory(self.node, host, configs=True))
-            self.known = uuid
+            self.known, self.fresh = uuid, False
             yield found
-        elif fresh:
+        elif opening:
             yield readings.facts(self.node, self._ask(host.facts))
         yield from self._due(host)
 
     def _reach(self) -> tuple[HostDriver, str]:
         """The connection, proved by a ping. Another host's answer is none."""
         if self._host is None:
-            self._host = registry.connect(self.driver, self.address, deadline=DEADLINE_S)
+            self._host = self._open()
         uuid = self._host.ping()
         if self.known and uuid != self.known:
-            raise HostUnreachable(f"Another host ({uuid}) answers at {self.address}.")
+            raise HostUnreachable(f"Another host ({uuid}) answers at {self.way.address}.")
         return self._host, uuid
+
+    def _open(self) -> HostDriver:
+        """Raises HostUnreachable. A host that does not let us in answers, but nothing of it is seen: no sign
+        of life of its virtual machines, and no proof that it is off either."""
+        try:
+            return self.way.open(DEADLINE_S)
+        except HostUnreachable:
+            raise
+        except DriverError as error:
+            raise AgentDown(error.sentence, raw=error.raw) from error
 
     def _due(self, host: HostDriver) -> Iterator[Reading]:
         now = clock().monotonic()
@@ -165,7 +175,7 @@ class Eye:
 
     def _note(self, sentence: str) -> None:
         if sentence != self._trouble:
-            log.warning("node %s (%s): %s", self.node, self.address, sentence)
+            log.warning("node %s (%s): %s", self.node, self.way.address, sentence)
         self._trouble = sentence
 
     def _close(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from clustermgr.actions import clusters
-from clustermgr.drivers import registry
 from clustermgr.drivers.contract import DriverError
 from clustermgr.jobs import readings
+from clustermgr.jobs.hosts import connect_to
 from clustermgr.models import Node, Vm
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def take_in(node: Node, hints: clusters.Hints | None = None) -> list[Vm]:
     """Read one host and make roles of the VMs found there. Raises DriverError when it does not answer."""
-    host = registry.connect(node.driver, node.address)
+    host = connect_to(node)
     try:
         found = readings.inventory(node.pk, host, configs=True)
     finally:

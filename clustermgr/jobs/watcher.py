@@ -16,6 +16,7 @@ from clustermgr.actions.observations import ClusterGone, Observer
 from clustermgr.core.health import INTERVAL, Pulse, Word, beat
 from clustermgr.core.readings import Reading
 from clustermgr.jobs.eyes import Eye
+from clustermgr.jobs.hosts import way_to
 from clustermgr.ports import clock
 
 log = logging.getLogger(__name__)
@@ -105,11 +106,12 @@ class Watcher:
             self._drop(gone)
         for index, node in enumerate(nodes.values()):
             eye = self.eyes.get(node.pk)
-            if eye is not None and (eye.driver, eye.address) != (node.driver, node.address):
+            way = way_to(node)
+            if eye is not None and eye.way != way:
                 self._drop(node.pk)
                 eye = None
             if eye is None:
-                eye = Eye(node.pk, node.driver, node.address, node.host_uuid, phase=index / len(nodes))
+                eye = Eye(node.pk, way, node.host_uuid, not node.taken_in, phase=index / len(nodes))
                 self._open(eye)
             eye.wanted = self.observer.wanted_configs(node.pk)
 

@@ -21,11 +21,10 @@ from clustermgr.drivers.contract import (
     HostUnreachable,
     Job,
 )
-from clustermgr.drivers.registry import connect
+from clustermgr.jobs.hosts import DEADLINE_S, connect_to
 from clustermgr.models import Holder, Node, Operation
 from clustermgr.ports import clock
 
-DEADLINE_S = 5.0
 #: How often a running job is sampled: four times a second.
 SAMPLE_S = 0.25
 #: How often a host that does not answer is asked again.
@@ -80,7 +79,7 @@ class Work:
     def host(self, node: Node) -> HostDriver:
         """This work's own connection. Raises HostUnreachable."""
         if node.pk not in self._hosts:
-            self._hosts[node.pk] = connect(node.driver, node.address, deadline=DEADLINE_S)
+            self._hosts[node.pk] = connect_to(node, deadline=DEADLINE_S)
         return self._hosts[node.pk]
 
     def sight(self, node: Node) -> tuple[bool, DomainSight | None]:

@@ -121,7 +121,7 @@ def test_a_quiet_cluster_is_heard_every_second_and_its_version_stays(stage: Stag
 
 def test_a_node_never_read_is_taken_in_when_it_first_answers(stage: Stage) -> None:
     Vm.objects.filter(name="app").delete()
-    Node.objects.filter(name="n2").update(host_uuid="", state=NodeState.JOINING)
+    Node.objects.filter(name="n2").update(host_uuid="", hypervisor="", state=NodeState.JOINING)
     Watch(stage).seconds(3)
     assert node_state(stage, "n2") == NodeState.UP
     assert stage.vm("app").state == VmState.RUNNING

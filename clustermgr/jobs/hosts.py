@@ -1,0 +1,55 @@
+"""The one place where a node's row becomes a connection to its host. Its secrets are opened here alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from clustermgr.drivers import registry
+from clustermgr.drivers.contract import Credentials, HostDriver, Refused
+from clustermgr.models import Node, NodeAccess
+from clustermgr.secrets import SealBroken, unseal
+
+DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a host is reached, as plain values that a thread without a database may keep. Two are equal when
+    the same host is signed in to in the same manner."""
+
+    driver: str
+    address: str
+    sealed: str = field(default="", repr=False)
+    host_key: str = ""
+
+    def open(self, deadline: float = DEADLINE_S) -> HostDriver:
+        """A new connection. `deadline`: seconds for each call. Raises DriverError."""
+        return registry.connect(
+            self.driver, self.address, credentials=opened(self.sealed, self.host_key), deadline=deadline
+        )
+
+
+def way_to(node: Node) -> Way:
+    """The way to a node as its rows say now; a node without access of its own takes the workers' account."""
+    access: NodeAccess | None = getattr(node, "access", None)
+    if access is None:
+        return Way(node.driver, node.address)
+    return Way(node.driver, node.address, access.credentials, access.host_key)
+
+
+def connect_to(node: Node, *, deadline: float = DEADLINE_S) -> HostDriver:
+    """Open one connection to a node's host. Raises DriverError."""
+    return way_to(node).open(deadline)
+
+
+def opened(sealed: str, host_key: str) -> Credentials:
+    """What was sealed, as the driver takes it. Raises Refused when its key is missing here."""
+    try:
+        given = json.loads(unseal(sealed)) if sealed else {}
+    except SealBroken as broken:
+        raise Refused(f"What this host is signed in to with cannot be opened. {broken}") from None
+    known = asdict(Credentials())
+    return Credentials(
+        **{name: str(given.get(name, "")) for name in known if name != "host_key"}, host_key=host_key
+    )
