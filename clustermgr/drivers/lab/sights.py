@@ -99,6 +99,7 @@ def sample(tx: Tx, host: Host) -> HostSample:
         host.name,
     )
     boot, samples, busy, used = tx.setting("guest_boot_s"), [], 0.0, 0
+    moment = tx.now * tx.setting("figures_pace")
     for row in rows:
         percent = 0.0
         if row["state"] in _USES_CPU and not row["hung"]:
@@ -106,15 +107,15 @@ def sample(tx: Tx, host: Host) -> HostSample:
                 row["uuid"],
                 load_cpu=row["load_cpu"],
                 vcpus=row["run_vcpus"],
-                now=tx.now,
+                now=moment,
                 booting=tx.now - (row["started_at"] or 0.0) < boot,
             )
-        memory = metrics.vm_memory_mib(row["uuid"], memory_mib=row["run_memory_mib"], now=tx.now)
+        memory = metrics.vm_memory_mib(row["uuid"], memory_mib=row["run_memory_mib"], now=moment)
         busy += percent / 100 * row["run_vcpus"]
         used += row["run_memory_mib"]
         samples.append(VmSample(row["uuid"], percent, memory))
     return HostSample(
-        cpu_percent=metrics.host_cpu_percent(busy, cpus=host.cpus, name=host.name, now=tx.now),
+        cpu_percent=metrics.host_cpu_percent(busy, cpus=host.cpus, name=host.name, now=moment),
         memory_used_mib=metrics.host_memory_mib(used, memory_mib=host.memory_mib),
         vms=tuple(samples),
     )

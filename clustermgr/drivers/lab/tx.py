@@ -11,7 +11,8 @@ from typing import Any
 from clustermgr.drivers.contract import DomainState, NotFound
 from clustermgr.drivers.lab.rows import Copy, Guest, Host, Incident, SavedFile, Volume, Work
 
-#: Speeds of the simulation: seconds, or MiB/s where the name says so. A store may set its own.
+#: Speeds of the simulation: seconds, or MiB/s where the name says so; a pace is a factor. A store may set
+#: its own.
 SETTINGS: dict[str, float] = {
     "link_mib_s": 1024.0,  # live migration between two hosts
     "disk_mib_s": 500.0,  # save and restore
@@ -24,6 +25,7 @@ SETTINGS: dict[str, float] = {
     "keepalive_s": 5.0,  # until a source notices that its target is lost
     "orphan_s": 30.0,  # an incoming copy outlives its source so long
     "io_pause_s": 2.0,  # until a guest is paused by a lost volume
+    "figures_pace": 1.0,  # how fast processor and memory figures move by themselves; 0: they stand still
 }
 
 
