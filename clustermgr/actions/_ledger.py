@@ -15,9 +15,13 @@ from django.db.models import F
 
 from clustermgr import notices
 from clustermgr.access import Actor
-from clustermgr.core.states import OPERATION_TRANSITIONS, Level, OperationState
+from clustermgr.actions import _tally
+from clustermgr.core.states import OPERATION_TRANSITIONS, SETTLED, Level, OperationState, VmState
 from clustermgr.models import AuditEntry, Cluster, Event, Node, Operation, Vm
 from clustermgr.ports import clock, runner
+
+#: Without a process and without its memory: the next start takes everything as it is agreed.
+ENDED = (VmState.OFF, VmState.FAILED)
 
 
 class Change:
@@ -28,6 +32,7 @@ class Change:
         self.now = clock().now()
         self.subjects: dict[str, None] = {}
         self.wakes: list[tuple[str, tuple[object, ...], str]] = []
+        self.settled: list[Operation] = []
 
     def touch(self, *rows: Any) -> None:
         """Name rows (or bare subjects such as "events") whose screens are old after this commit."""
@@ -57,6 +62,7 @@ class Change:
             for name, value in {"state": to, **values}.items():
                 setattr(operation, name, value)
             self.touch(operation)
+            self.settled.extend([operation] if to in SETTLED else [])
         return bool(done)
 
     def event(
@@ -94,6 +100,8 @@ class Change:
         """The VM's state as observed now; `state_since` moves only when the word changes."""
         if vm.state != state:
             values["state_since"] = self.now
+        if vm.pending and state in ENDED:
+            values["pending"] = {}
         self.update(vm, state=state, state_reason=reason, observed_at=self.now, **values)
 
 
@@ -103,6 +111,8 @@ def change(cluster_id: int) -> Iterator[Change]:
     tx = Change(cluster_id)
     with transaction.atomic(durable=True):
         yield tx
+        # As late as the version, and for the same reason.
+        _tally.count(tx.settled)
         if tx.subjects:
             Cluster.objects.filter(pk=cluster_id).update(version=F("version") + 1)
             version = Cluster.objects.values_list("version", flat=True).get(pk=cluster_id)

@@ -5,7 +5,7 @@ from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAcce
 from clustermgr.models.event import AuditEntry, Event
 from clustermgr.models.installation import Installation
 from clustermgr.models.node import Candidate, NodeAccess
-from clustermgr.models.operation import Operation, Slot
+from clustermgr.models.operation import Operation, OperationTally, Slot
 from clustermgr.models.vm import Drift, Holder, Vm
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Node",
     "NodeAccess",
     "Operation",
+    "OperationTally",
     "SignInLink",
     "Slot",
     "Vm",

@@ -51,6 +51,8 @@ class Operation(models.Model):
     lease_owner = models.CharField(max_length=40, blank=True)
     lease_expires = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True, help_text="no step before this time")
+    #: No column: until when its worker may call a host, by that worker's monotonic clock.
+    held_until: float = 0.0
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -96,4 +98,25 @@ class Slot(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["node", "number"], name="slot_taken_once"),
             models.UniqueConstraint(fields=["node", "operation"], name="slot_once_per_operation"),
+        ]
+
+
+class OperationTally(models.Model):
+    """How many operations of a kind ended so, within one class of duration (core.tallies), ever.
+
+    Counted when an operation is settled, so that history may be tidied and no reader walks through it.
+    """
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="tallies")
+    kind = models.CharField(max_length=20)
+    outcome = models.CharField(max_length=12)
+    within_s = models.CharField(max_length=10, blank=True, help_text="upper bound in seconds")
+    number = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="the sum of their durations")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cluster", "kind", "outcome", "within_s"], name="operation_tally_once"
+            ),
         ]
