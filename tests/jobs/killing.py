@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from clustermgr.actions import leases, operations
-from clustermgr.drivers.contract import HostUnreachable
+from clustermgr.drivers.contract import DriverError, HostUnreachable
 from clustermgr.jobs import work as works
 from clustermgr.jobs.operations import drive, one_step, reap
 from clustermgr.jobs.work import Work
@@ -98,8 +98,8 @@ class Acts:
         return self.strike(call) if self.at == len(self.names) - 1 else call()
 
     def install(self, patch: pytest.MonkeyPatch) -> Acts:
-        connect = works.connect
-        patch.setattr(works, "connect", lambda *args, **named: _Host(connect(*args, **named), self))
+        connect = works.connect_to
+        patch.setattr(works, "connect_to", lambda *args, **named: _Host(connect(*args, **named), self))
         for name in ("step", "settle") if self.commits else ():
             patch.setattr(leases, name, self._counted(name, getattr(leases, name)))
         return self
@@ -133,6 +133,29 @@ def no_answer(call: Callable[[], Any]) -> Any:
 def lost(call: Callable[[], Any]) -> Any:
     """The host never heard of it."""
     raise HostUnreachable("It did not answer within 5 seconds.")
+
+
+class Late:
+    """The host takes a call, its answer is lost, and `seconds` later it does what it was told, if it can."""
+
+    def __init__(self, stage: Stage, seconds: float) -> None:
+        self.clock, self.seconds = stage.clock, seconds
+        self._advance = stage.clock.advance
+        self.waiting: list[tuple[float, Callable[[], Any]]] = []
+        stage.clock.advance = self.advance  # type: ignore[method-assign]
+
+    def __call__(self, call: Callable[[], Any]) -> Any:
+        self.waiting.append((self.clock.monotonic() + self.seconds, call))
+        raise HostUnreachable("It did not answer within 5 seconds.")
+
+    def advance(self, seconds: float) -> None:
+        end = self.clock.monotonic() + seconds
+        while self.waiting and self.waiting[0][0] <= end:
+            due, call = self.waiting.pop(0)
+            self._advance(max(0.0, due - self.clock.monotonic()))
+            with suppress(DriverError):  # nobody hears that it could not be done
+                call()
+        self._advance(max(0.0, end - self.clock.monotonic()))
 
 
 def killed_at(stage: Stage, operation: int) -> None:
