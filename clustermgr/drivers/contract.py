@@ -175,7 +175,9 @@ class ConfigReading:
 
     `definition` is opaque, complete text (libvirt: inactive XML with secrets; simulated: JSON) from which
     `define` makes the same VM on another host. `fingerprint` changes when anything that matters changed,
-    and is equal for definitions that differ only in what the host fills in by itself.
+    and is equal for definitions that differ only in what the host fills in by itself, or in their stamp.
+    `stamp` is the manager's mark in the definition, `running_stamp` that of the process (safety.md 7.2); ""
+    when there is none.
     """
 
     uuid: str
@@ -183,6 +185,8 @@ class ConfigReading:
     fingerprint: str
     saved: VmSettings
     running: VmSettings | None  # None while the VM has no process
+    stamp: str = ""
+    running_stamp: str | None = None  # None while the VM has no process
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +273,18 @@ class HostDriver(Protocol):
         ...
 
     # -- changing definitions --
-    def define(self, definition: str) -> None:
-        """Define or redefine a VM from a complete definition; starts nothing, autostart off."""
+    def define(self, definition: str, stamp: str = "") -> None:
+        """Define or redefine a VM from a complete definition; starts nothing, autostart off. `stamp` takes
+        the place of the one in the definition; "" leaves that as it is."""
+        ...
+
+    def stamp(self, uuid: str, text: str) -> None:
+        """Put the manager's mark on a VM, on its definition and on its process, or take it away (""). Changes
+        no fingerprint. `text`: words such as "manager=… epoch=3 vm=…". Raises NotFound, Busy."""
+        ...
+
+    def forbid_autostart(self, uuid: str) -> None:
+        """From now on the VM does not start with its host by itself. Raises NotFound."""
         ...
 
     def undefine(self, uuid: str) -> None:

@@ -146,6 +146,65 @@ def test_a_definition_that_is_none_is_refused(harness: Harness) -> None:
         harness.source.define("this is no definition")
 
 
+# -- the manager's stamp --
+
+STAMP = "manager=9d0c epoch=3 vm=" + NOBODY
+
+
+def stamps(host: HostDriver, uuid: str) -> tuple[str, str | None]:
+    config = host.read_config(uuid)
+    return config.stamp, config.running_stamp
+
+
+def test_a_stamp_is_on_the_definition_and_on_the_process(harness: Harness) -> None:
+    for uuid in (harness.running_vm, harness.off_vm):
+        harness.source.stamp(uuid, STAMP)
+    assert stamps(harness.source, harness.running_vm) == (STAMP, STAMP)
+    assert stamps(harness.source, harness.off_vm) == (STAMP, None)
+    for uuid in (harness.running_vm, harness.off_vm):
+        harness.source.stamp(uuid, "")
+    assert stamps(harness.source, harness.running_vm) == ("", "")
+    assert stamps(harness.source, harness.off_vm) == ("", None)
+
+
+def test_a_stamp_changes_no_fingerprint_and_no_setting(harness: Harness) -> None:
+    before = harness.source.read_config(harness.running_vm)
+    harness.source.stamp(harness.running_vm, STAMP)
+    after = harness.source.read_config(harness.running_vm)
+    assert (after.fingerprint, after.saved) == (before.fingerprint, before.saved)
+    harness.source.stamp(harness.running_vm, "")
+
+
+def test_a_definition_takes_its_stamp_along_or_gets_another(harness: Harness) -> None:
+    harness.source.stamp(harness.off_vm, STAMP)
+    definition = harness.source.read_config(harness.off_vm).definition
+    harness.source.stamp(harness.off_vm, "")
+    harness.target.define(definition)
+    assert stamps(harness.target, harness.off_vm) == (STAMP, None)
+    newer = STAMP.replace("epoch=3", "epoch=4")
+    harness.target.define(definition, newer)
+    assert stamps(harness.target, harness.off_vm) == (newer, None)
+
+
+def test_a_move_carries_the_stamp_along(harness: Harness) -> None:
+    harness.source.stamp(harness.running_vm, STAMP)
+    moved = harness.source.begin_migrate(harness.running_vm, harness.destination, FAST)
+    assert finish(harness, moved) == (HandleState.DONE, "")
+    assert stamps(harness.target, harness.running_vm) == (STAMP, STAMP)
+
+
+def test_an_order_to_stamp_an_unknown_vm_is_not_found(harness: Harness) -> None:
+    with pytest.raises(NotFound):
+        harness.source.stamp(NOBODY, STAMP)
+    with pytest.raises(NotFound):
+        harness.source.forbid_autostart(NOBODY)
+
+
+def test_autostart_forbidden_is_off(harness: Harness) -> None:
+    harness.source.forbid_autostart(harness.off_vm)
+    assert not harness.source.read_config(harness.off_vm).saved.autostart
+
+
 def test_only_a_vm_with_a_process_has_running_settings(harness: Harness) -> None:
     running, off = (harness.source.read_config(uuid) for uuid in (harness.running_vm, harness.off_vm))
     assert running.running is not None

@@ -245,6 +245,15 @@ def test_what_the_host_refuses_is_said_on_the_page(case: Case, browser: Browser)
     assert "web is running on n1 already." in page.text
 
 
+def test_the_mark_of_a_manager_is_shown_and_changed(case: Case, browser: Browser) -> None:
+    here = f"/hosts/n1/vms/{case.web}"
+    browser.get(here)
+    assert browser.post(f"{here}/stamp", stamp="manager=other epoch=7").status == 303
+    assert case.host("n1").read_config(case.web).running_stamp == "manager=other epoch=7"
+    assert "manager=other epoch=7" in browser.get(here).text
+    assert browser.post(f"{here}/stamp", stamp="no mark").status == 409
+
+
 def test_the_pace_of_a_guest_is_changed(case: Case, browser: Browser) -> None:
     browser.post(f"/hosts/n1/vms/{case.web}/dirty", dirty_mib_s="250")
     assert 'value="250"' in browser.get(f"/hosts/n1/vms/{case.web}").text

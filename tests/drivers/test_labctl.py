@@ -39,6 +39,15 @@ def test_set_edits_behind_the_managers_back(case: Case, capsys: pytest.CaptureFi
     assert (saved.memory_mib, saved.vcpus, saved.notes) == (8192, 4, "bigger")
 
 
+def test_another_managers_stamp_is_planted_and_taken_away(case: Case) -> None:
+    assert run(case, "vm stamp web other-manager --epoch 7") == 0
+    stamp = f"manager=other-manager epoch=7 vm={case.web}"
+    read = case.host("n1").read_config(case.web)
+    assert (read.stamp, read.running_stamp) == (stamp, stamp)
+    assert run(case, "vm stamp web") == 0
+    assert case.host("n1").read_config(case.web).stamp == ""
+
+
 def test_a_vm_is_stopped_and_started(case: Case) -> None:
     assert run(case, "vm stop web") == 0
     assert case.after(11).where() == {}

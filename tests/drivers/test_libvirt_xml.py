@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clustermgr.drivers.contract import DiskSetting, NicSetting, Refused, VmSettings
+from clustermgr.drivers.libvirt.xml import stamp
 from clustermgr.drivers.libvirt.xml.fingerprint import STAMP_NAMESPACE, fingerprint
 from clustermgr.drivers.libvirt.xml.patch import patch_settings
 from clustermgr.drivers.libvirt.xml.settings import DiskFacts, parse_settings
@@ -83,6 +84,21 @@ def test_what_the_host_fills_in_leaves_the_fingerprint_alone(old: str, new: str)
 def test_what_matters_changes_the_fingerprint(old: str, new: str) -> None:
     assert old in rich()
     assert fingerprint(rich().replace(old, new)) != fingerprint(rich())
+
+
+def test_a_stamp_takes_the_place_of_another_and_leaves_the_rest() -> None:
+    assert stamp.read(rich()) == "manager=m-1 epoch=4"
+    stamped = stamp.with_stamp(rich(), "manager=m-2 epoch=1 vm=u")
+    assert stamp.read(stamped) == "manager=m-2 epoch=1 vm=u"
+    assert fingerprint(stamped) == fingerprint(rich())
+    assert "libosinfo:os" in stamped
+
+
+def test_a_definition_without_metadata_can_be_stamped() -> None:
+    stamped = stamp.with_stamp(PLAIN.read_text(), "manager=m-2 epoch=1 vm=u")
+    assert stamp.read(stamped) == "manager=m-2 epoch=1 vm=u"
+    assert fingerprint(stamped) == fingerprint(PLAIN.read_text())
+    assert stamp.read(PLAIN.read_text()) == ""
 
 
 def test_a_stamp_alone_is_like_no_metadata() -> None:

@@ -58,6 +58,7 @@ DONE = {
     "heal": "The guest works again.",
     "settings": "The settings are saved. Memory and processors of a running VM change at its next start.",
     "dirty": "The dirty rate is changed.",
+    "stamp": "The manager's mark is changed.",
 }
 
 
@@ -137,6 +138,8 @@ class Console:
                 _GUEST_VERBS[verb](faults, node, uuid)
             case ["hosts", node, "vms", uuid, "settings"]:
                 OnHost(self.world, node).edit(uuid, _settings(form))
+            case ["hosts", node, "vms", uuid, "stamp"]:
+                OnHost(self.world, node).stamp(uuid, _stamp(form))
             case ["hosts", _, "vms", uuid, "dirty"]:
                 faults.load(uuid, dirty_mib_s=_number(form, "dirty_mib_s", "The dirty rate"))
             case _:
@@ -150,6 +153,14 @@ def _settings(form: dict[str, str]) -> dict[str, object]:
         "vcpus": _number(form, "vcpus", "Processors"),
         "notes": form.get("notes", "").replace("\r\n", "\n"),
     }
+
+
+def _stamp(form: dict[str, str]) -> str:
+    """Raises Refused for what is no mark: words such as “manager=… epoch=3 vm=…”."""
+    text = " ".join(form.get("stamp", "").split())
+    if len(text) > 200 or not all(part.isascii() and "=" in part for part in text.split()):
+        raise Refused("A mark is empty, or of words such as “manager=… epoch=3 vm=…”. Nothing was changed.")
+    return text
 
 
 def _number(form: dict[str, str], field: str, label: str) -> int:

@@ -125,6 +125,7 @@ def vm(world: World, node: str, uuid: str, notice: Notice, *, entered: Mapping[s
         notes=entered.get("notes", seen["notes"]),
         dirty=entered.get("dirty_mib_s", f"{seen['dirty_mib_s']:.0f}"),
         running=_running(seen),
+        stamp=entered.get("stamp", seen["stamp"]),
         complaint=_fill("complaint", text=seen["complaint"]) if seen["complaint"] else Html(),
     )
     return _page(f"{seen['name']} on {node}", body)

@@ -12,7 +12,9 @@ from typing import Any
 from clustermgr.drivers.contract import DiskSetting, NicSetting, Refused, VmSettings
 
 _NAMESPACE = uuids.uuid5(uuids.NAMESPACE_DNS, "simulated.clustermgr")
-_FILLED_IN_BY_HOST = ("emulator", "machine")
+#: The manager's stamp is no part of what the VM is, so it changes no fingerprint.
+_STAMP = "stamp"
+_FILLED_IN_BY_HOST = ("emulator", "machine", _STAMP)
 _EMULATOR = {"emulator": "/usr/bin/simulated-vm", "machine": "sim-1.0"}
 MEMORY_FLOOR_MIB = 16
 NOTES_LIMIT = 4000
@@ -86,6 +88,16 @@ def fingerprint(text: str) -> str:
     """Equal for definitions that differ only in what a host fills in."""
     body = {key: value for key, value in json.loads(text).items() if key not in _FILLED_IN_BY_HOST}
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def stamp_of(text: str) -> str:
+    return str(json.loads(text).get(_STAMP, ""))
+
+
+def with_stamp(text: str, stamp: str) -> str:
+    """The definition with this stamp, or without one ("")."""
+    body = {key: value for key, value in json.loads(text).items() if key != _STAMP}
+    return json.dumps({**body, _STAMP: stamp} if stamp else body, sort_keys=True)
 
 
 def settings_of(text: str, *, autostart: bool = False) -> VmSettings:

@@ -137,12 +137,22 @@ class LabHost:
             fingerprint=definitions.fingerprint(copy.saved),
             saved=definitions.settings_of(copy.saved, autostart=copy.autostart),
             running=None if running is None else definitions.settings_of(running),
+            stamp=definitions.stamp_of(copy.saved),
+            running_stamp=None if running is None else definitions.stamp_of(running),
         )
 
     # -- changing definitions --
-    def define(self, definition: str) -> None:
+    def define(self, definition: str, stamp: str = "") -> None:
         with self._ordering() as tx:
-            guests.define(tx, self.name, definition)
+            guests.define(tx, self.name, definition, stamp)
+
+    def stamp(self, uuid: str, text: str) -> None:
+        with self._ordering() as tx:
+            guests.stamp(tx, self.name, uuid, text)
+
+    def forbid_autostart(self, uuid: str) -> None:
+        with self._ordering() as tx:
+            tx.set_copy(self.name, tx.copy(self.name, uuid).uuid, autostart=0)
 
     def undefine(self, uuid: str) -> None:
         with self._ordering() as tx:

@@ -143,9 +143,11 @@ def end_process(tx: Tx, copy: Copy, state: DomainState, reason: str) -> None:
         tx.drop_copy(copy.host, copy.uuid)
 
 
-def define(tx: Tx, host: str, text: str) -> str:
+def define(tx: Tx, host: str, text: str, stamp: str = "") -> str:
     """Define or redefine; returns the UUID. Raises Refused."""
     text = definitions.filled_in(text)
+    if stamp:
+        text = definitions.with_stamp(text, stamp)
     settings, uuid = definitions.settings_of(text), json.loads(text)["uuid"]
     if not settings.name or len(settings.name) > 128:
         raise Refused("A VM needs a name of at most 128 characters.")
@@ -167,6 +169,15 @@ def define(tx: Tx, host: str, text: str) -> str:
     )
     tx.run("UPDATE guest SET name = ? WHERE uuid = ? AND name != ?", settings.name, uuid, settings.name)
     return str(uuid)
+
+
+def stamp(tx: Tx, host: str, uuid: str, text: str) -> None:
+    """Mark a VM for its manager, its definition and its process; "" takes the mark away."""
+    copy = tx.copy(host, uuid)
+    columns: dict[str, object] = {"saved": definitions.with_stamp(copy.saved, text)}
+    if copy.running is not None:
+        columns["running"] = definitions.with_stamp(copy.running, text)
+    tx.set_copy(host, uuid, **columns)
 
 
 def undefine(tx: Tx, host: str, uuid: str) -> None:

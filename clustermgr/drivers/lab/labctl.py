@@ -117,6 +117,16 @@ def _dirty(world: World, arguments: argparse.Namespace) -> Answer:
     return f"{arguments.name} writes {arguments.mib_s:g} MiB of memory a second.", answer
 
 
+def _stamp(world: World, arguments: argparse.Namespace) -> Answer:
+    node, uuid = find_vm(world, arguments.name, node=arguments.node)
+    text = ""
+    if arguments.manager:
+        text = f"manager={arguments.manager} epoch={arguments.epoch} vm={arguments.of or uuid}"
+    OnHost(world, node).stamp(uuid, text)
+    word = f"carries the stamp of {arguments.manager}" if text else "carries no stamp"
+    return f"{arguments.name} on {node} {word}.", {"vm": arguments.name, "node": node, "stamp": text}
+
+
 def _set(world: World, arguments: argparse.Namespace) -> Answer:
     wanted = {"memory_mib": arguments.memory, "vcpus": arguments.processors, "notes": arguments.notes}
     changes = {field: value for field, value in wanted.items() if value is not None}
@@ -159,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_vm(verbs: Any) -> None:
     acts = dict.fromkeys(_VM_VERBS, _vm) | {"crash": _crash, "hang": _hang, "heal": _hang}
-    acts |= {"dirty": _dirty, "set": _set}
+    acts |= {"dirty": _dirty, "set": _set, "stamp": _stamp}
     for verb, act in acts.items():
         parser = verbs.add_parser(verb)
         parser.add_argument("name")
@@ -167,6 +177,12 @@ def _add_vm(verbs: Any) -> None:
         parser.set_defaults(act=act)
         if verb == "dirty":
             parser.add_argument("mib_s", type=float, metavar="MIB_S")
+        if verb == "stamp":
+            parser.add_argument(
+                "manager", nargs="?", default="", help="its id; left out: take the stamp away"
+            )
+            parser.add_argument("--epoch", type=int, default=1)
+            parser.add_argument("--of", default="", metavar="UUID", help="of another VM, as a clone has it")
         if verb == "set":
             parser.add_argument("--memory", type=int, metavar="MIB")
             parser.add_argument("--processors", type=int, metavar="N")

@@ -48,6 +48,11 @@ class OnHost:
         with self._at_host() as tx:
             return guests.apply_settings(tx, self.node, uuid, changes)
 
+    def stamp(self, uuid: str, text: str) -> None:
+        """Put a manager's mark on a VM, as another manager would, or take it away ("")."""
+        with self._at_host() as tx:
+            guests.stamp(tx, self.node, uuid, text)
+
     @contextmanager
     def _at_host(self) -> Iterator[Tx]:
         with self._world.write() as tx:

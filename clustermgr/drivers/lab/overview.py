@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from clustermgr.drivers.lab import definition as definitions
 from clustermgr.drivers.lab.rows import Copy, Host
 from clustermgr.drivers.lab.sights import volumes
 from clustermgr.drivers.lab.tx import Tx
@@ -78,6 +79,7 @@ def _vm(copy: Copy) -> dict[str, Any]:
         "memory_mib": saved["memory_mib"],
         "vcpus": saved["vcpus"],
         "notes": saved["notes"],
+        "stamp": definitions.stamp_of(copy.running if copy.running is not None else copy.saved),
         "running_memory_mib": copy.run_memory_mib if copy.has_process else None,
         "running_vcpus": copy.run_vcpus if copy.has_process else None,
     }

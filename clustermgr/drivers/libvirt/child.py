@@ -26,6 +26,11 @@ PR_SET_PDEATHSIG = 1
 VERBS: dict[str, tuple[Callable[..., Any], str]] = {
     "define": (definitions.define, "define the virtual machine"),
     "undefine": (definitions.undefine, "remove the virtual machine's definition"),
+    "stamp": (definitions.stamp, "put the manager's mark on the virtual machine"),
+    "forbid_autostart": (
+        definitions.forbid_autostart,
+        "keep the virtual machine from starting with its host",
+    ),
     "apply_settings": (definitions.apply_settings, "change the virtual machine's settings"),
     "start": (power.start, "start the virtual machine"),
     "resume": (power.resume, "resume the virtual machine"),

@@ -10,7 +10,8 @@ import libvirt
 from clustermgr import ports
 from clustermgr.drivers.contract import ConfigReading, Refused
 from clustermgr.drivers.libvirt.xml import settings
-from clustermgr.drivers.libvirt.xml.fingerprint import fingerprint
+from clustermgr.drivers.libvirt.xml import stamp as stamps
+from clustermgr.drivers.libvirt.xml.fingerprint import STAMP_NAMESPACE, fingerprint
 from clustermgr.drivers.libvirt.xml.patch import patch_settings
 
 INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
@@ -47,12 +48,35 @@ def read_config(
         fingerprint=fingerprint(saved),
         saved=read(saved, autostart=autostart, disk_facts=disk_facts),
         running=None if running is None else read(running, autostart=autostart, disk_facts=disk_facts),
+        stamp=stamps.read(saved),
+        running_stamp=None if running is None else stamps.read(running),
     )
 
 
-def define(handle: libvirt.virConnect, definition: str) -> None:
-    domain = handle.defineXML(definition)
+def define(handle: libvirt.virConnect, definition: str, stamp: str = "") -> None:
+    domain = handle.defineXML(stamps.with_stamp(definition, stamp) if stamp else definition)
     if domain.autostart():
+        domain.setAutostart(0)
+
+
+def stamp(handle: libvirt.virConnect, uuid: str, text: str) -> None:
+    """On the process and on the definition, whichever there are. libvirt keeps all else."""
+    domain = find(handle, uuid)
+    flags = libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0
+    flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
+    element = stamps.element(text) if text else None
+    kind = libvirt.VIR_DOMAIN_METADATA_ELEMENT
+    try:
+        domain.setMetadata(kind, element, stamps.KEY, STAMP_NAMESPACE, flags)
+    except libvirt.libvirtError as error:
+        # Taking away what is not there is no error of ours.
+        if text or error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            raise
+
+
+def forbid_autostart(handle: libvirt.virConnect, uuid: str) -> None:
+    domain = find(handle, uuid)
+    if domain.isPersistent() and domain.autostart():
         domain.setAutostart(0)
 
 

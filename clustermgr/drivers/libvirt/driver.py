@@ -94,8 +94,14 @@ class LibvirtHost:
         )
 
     # -- changing definitions --
-    def define(self, definition: str) -> None:
-        self._change("define", definition=definition)
+    def define(self, definition: str, stamp: str = "") -> None:
+        self._change("define", definition=definition, stamp=stamp)
+
+    def stamp(self, uuid: str, text: str) -> None:
+        self._change("stamp", uuid=uuid, text=text)
+
+    def forbid_autostart(self, uuid: str) -> None:
+        self._change("forbid_autostart", uuid=uuid)
 
     def undefine(self, uuid: str) -> None:
         self._change("undefine", uuid=uuid)
