@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from django.db.models.expressions import Combinable
+
+#: A database's clock is followed once ours is this far from it; what is less may be the answer's way.
+FOLLOWED_FROM_S = 0.25
+#: How often it is asked, at most, and how long an answer may take to tell anything.
+ASKED_EVERY_S, TOO_LATE_S = 60.0, 1.0
 
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The time of day, aware, UTC."""
+        """The time of day, aware, UTC; on several machines about the same, since it follows the database."""
+        ...
+
+    def database_now(self) -> datetime | Combinable:
+        """The database's own time, to compare and to write within a statement: what leases expire by."""
         ...
 
     def monotonic(self) -> float:
@@ -38,7 +50,35 @@ class Runner(Protocol):
 
 
 class RealClock:
+    def __init__(self) -> None:
+        self._behind = timedelta()
+        self._asked = float("-inf")
+
     def now(self) -> datetime:
+        return self._local() + self._behind
+
+    def database_now(self) -> datetime | Combinable:
+        from django.db.models.functions import Now
+
+        return Now()
+
+    def follow(self, connection: Any) -> None:
+        """Ask a PostgreSQL server for its time, once in a while: rows of several machines are compared.
+
+        An SQLite file's clock is this machine's.
+        """
+        if connection.vendor != "postgresql" or self.monotonic() - self._asked < ASKED_EVERY_S:
+            return
+        began, before = self.monotonic(), self._local()
+        told: datetime = connection.connection.execute("SELECT clock_timestamp()").fetchone()[0]
+        self._asked = self.monotonic()
+        if self._asked - began > TOO_LATE_S:
+            return
+        behind = told - (before + timedelta(seconds=(self._asked - began) / 2))
+        if abs((behind - self._behind).total_seconds()) >= FOLLOWED_FROM_S:
+            self._behind = behind
+
+    def _local(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -78,6 +118,13 @@ def clock() -> Clock:
 
 def runner() -> Runner:
     return _ports.runner
+
+
+def follow_database(*, connection: Any, **_: Any) -> None:
+    """A connection was opened: let the clock look at the database's."""
+    chosen = clock()
+    if isinstance(chosen, RealClock):
+        chosen.follow(connection)
 
 
 def install(*, clock: Clock | None = None, runner: Runner | None = None) -> None:

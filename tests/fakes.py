@@ -17,6 +17,9 @@ class VirtualClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._passed)
 
+    def database_now(self) -> datetime:
+        return self.now()
+
     def monotonic(self) -> float:
         return 1000.0 + self._passed
 

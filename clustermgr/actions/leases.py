@@ -31,7 +31,7 @@ class LeaseLost(Exception):
 
 def claim(operation_id: int, owner: str) -> bool:
     """Take an operation; False when somebody owns it, or when a live migration has no slots yet."""
-    now = clock().now()
+    now = clock().database_now()
     operation = Operation.objects.select_related("vm", "source", "target").get(pk=operation_id)
     if operation.kind == OperationKind.LIVE_MIGRATION and not operation.slots.exists():
         return False
@@ -43,7 +43,7 @@ def claim(operation_id: int, owner: str) -> bool:
             return False
         operation.refresh_from_db()
         if operation.state == OperationState.QUEUED:
-            tx.advance(operation, to=OperationState.RUNNING, started_at=now, phase=Phase.PREPARING)
+            tx.advance(operation, to=OperationState.RUNNING, started_at=tx.now, phase=Phase.PREPARING)
             tx.touch(operation.vm)
             _began(tx, operation)
     return True
@@ -76,15 +76,25 @@ def owned(operation_id: int, owner: str) -> Operation:
 
 def renew(operation: Operation, **values: Any) -> None:
     """Lengthen the lease, with any plain columns (progress) in the same statement. Raises LeaseLost."""
-    expires = clock().now() + timedelta(seconds=LEASE_S)
+    began = clock().monotonic()
     kept = Operation.objects.filter(
         pk=operation.pk, lease_owner=operation.lease_owner, state__in=ACTIVE
-    ).update(lease_expires=expires, **values)
+    ).update(lease_expires=clock().database_now() + timedelta(seconds=LEASE_S), **values)
     if not kept:
         raise LeaseLost
-    operation.lease_expires = expires
+    operation.held_until = began + LEASE_S
     for name, value in values.items():
         setattr(operation, name, value)
+
+
+def secure(operation: Operation) -> None:
+    """Renew just before a host is called: enough of the lease must be left for the call's deadline, also
+    when the renewal itself took long. Raises LeaseLost."""
+    for _ in range(2):
+        renew(operation)
+        if operation.held_until - clock().monotonic() >= CALL_NEEDS_S:
+            return
+    raise LeaseLost
 
 
 def release(operation_id: int, owner: str) -> None:

@@ -19,10 +19,13 @@ def orphans() -> tuple[list[int], list[int]]:
 
     Re-sending the first alone leaves rows stuck for ever when a worker dies holding messages.
     """
-    now = clock().now()
+    now = clock().database_now()
     free = Q(lease_owner="") | Q(lease_expires__lt=now)
     going = Q(state__in=[OperationState.RUNNING, OperationState.CANCELLING])
-    stale = Q(state=OperationState.QUEUED, created_at__lt=now - timedelta(seconds=STALE_S))
+    patience = timedelta(seconds=STALE_S)
+    # Whatever clock the order was written by, it does not wait for that; a message too many is harmless.
+    fresh = Q(created_at__gte=now - patience, created_at__lte=now + patience)
+    stale = Q(state=OperationState.QUEUED) & ~fresh
     rows = Operation.objects.filter(free & (going | stale)).values_list(
         "pk", "cluster_id", "kind", "state", "slots"
     )

@@ -1,4 +1,7 @@
-"""The lease under which one watch task looks at a cluster: taken, renewed, freed by conditional updates."""
+"""The lease under which one watch task looks at a cluster: taken, renewed, freed by conditional updates.
+
+Its times are the database's: watchers on several machines compare them (safety.md 3).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ NODES_HEARD_S = 5.0
 
 def take(cluster_id: int, owner: str) -> bool:
     """Become the one watcher of a cluster; False while another's lease runs."""
-    now = clock().now()
+    now = clock().database_now()
     free = Q(lease_owner="") | Q(lease_expires__isnull=True) | Q(lease_expires__lte=now)
     return bool(
         WatchShard.objects.filter(free, cluster=cluster_id).update(
@@ -28,7 +31,7 @@ def take(cluster_id: int, owner: str) -> bool:
 
 def heard(cluster_id: int, owner: str) -> bool:
     """Renew the lease and say that the cluster is being looked at; False when the lease was lost."""
-    now = clock().now()
+    now = clock().database_now()
     return bool(
         WatchShard.objects.filter(cluster=cluster_id, lease_owner=owner, lease_expires__gt=now).update(
             lease_expires=now + timedelta(seconds=LEASE_S), heard_at=now
@@ -50,7 +53,7 @@ def free(cluster_id: int, owner: str) -> None:
 
 def due() -> list[int]:
     """Clusters that nobody watches; each is named at most once per lease time."""
-    now = clock().now()
+    now = clock().database_now()
     _shards_for_all()
     stale = Q(lease_expires__isnull=True) | Q(lease_expires__lte=now)
     unsent = Q(sent_at__isnull=True) | Q(sent_at__lte=now - timedelta(seconds=LEASE_S))
