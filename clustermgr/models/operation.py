@@ -69,6 +69,7 @@ class Operation(models.Model):
         indexes = [
             models.Index(fields=["cluster", "state", "-created_at"]),
             models.Index(fields=["state", "lease_expires"]),
+            models.Index(fields=["cluster", "finished_at"], name="operation_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -67,6 +67,7 @@ class Vm(models.Model):
         indexes = [
             models.Index(fields=["cluster", "state"]),
             models.Index(fields=["cluster", "owner"]),
+            models.Index(fields=["owner", "state"], name="vm_by_node_and_state"),
         ]
 
     def __str__(self) -> str:
