@@ -5,6 +5,8 @@ stops the start with one sentence.
     DATABASE_URL     sqlite:///path or postgresql://user:password@host/name
     REDIS_URL        redis://host:6379/0 or unix:///path/to/socket
     CLUSTERMGR_HOSTS names under which browsers reach the console, comma separated
+    CLUSTERMGR_LOG   json for one JSON object a line, text (the default) for people
+    CLUSTERMGR_METRICS_FROM  addresses or networks that may read /metrics without a token, comma separated
     CLUSTERMGR_TLS   1 when a proxy in front speaks TLS (secure cookies, HSTS, redirect)
     DEBUG            1 for development only
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,15 @@ def kept_secret(name: str, file: str) -> str:
     return path.read_text().strip()
 
 
+def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks, such as "192.0.2.7, 10.0.0.0/8"."""
+    words = [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+    try:
+        return [ip_network(word) for word in words]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must list addresses or networks: {error}.") from None
+
+
 DEBUG = env_bool("DEBUG")
 SECRET_KEY = kept_secret("SECRET_KEY", "secret.key")
 ALLOWED_HOSTS = [
@@ -73,6 +85,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "clustermgr.monitor.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -249,13 +262,27 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+# -- what programs read: metrics, and the log's form ------------------------------------------------------
+
+METRICS_FROM = env_networks("CLUSTERMGR_METRICS_FROM")
+LOG_FORM = os.environ.get("CLUSTERMGR_LOG") or "text"
+if LOG_FORM not in {"text", "json"}:
+    raise ImproperlyConfigured(f"CLUSTERMGR_LOG must be text or json, not “{LOG_FORM}”.")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "clustermgr.logs.Text", "fmt": "%(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "clustermgr.logs.Json"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORM}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
+        # Django and uvicorn bring handlers of their own, whose lines would have another form.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
         "axes": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         # Two lines for each of many small tasks; one that fails is still told.

@@ -1,13 +1,15 @@
-"""Addresses: pages, the API, the live fallback, and the pages for errors."""
+"""Addresses: pages, the API, the live fallback, metrics, and the pages for errors."""
 
 from django.urls import include, path, re_path
 
 from clustermgr.api.urls import nothing
 from clustermgr.live.poll import poll
+from clustermgr.monitor.metrics import metrics
 
 urlpatterns = [
     path("api/v1/", include("clustermgr.api.urls")),
     re_path(r"^api(?:/[\s\S]*)?$", nothing, name="api-nothing"),
+    path("metrics", metrics, name="metrics"),
     path("c/<slug:slug>/live", poll, name="live"),
     path("", include("clustermgr.web.urls")),
 ]

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "clustermgr"
 MAKE_TARGET = re.compile(r"^([a-z-]+):.*?## (.*)$", re.MULTILINE)
-SINGLE_FILES = {"access", "celery", "errors", "notices", "ports", "secrets"}
+SINGLE_FILES = {"access", "celery", "errors", "logs", "meters", "notices", "ports", "secrets"}
 
 
 @dataclass(frozen=True, slots=True)

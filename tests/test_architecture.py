@@ -30,11 +30,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"core"},
     "live": {"queries", "models", "access", "notices", "core"},
     "kvmlab": set(),
+    # The last entrance: it watches the others, and /metrics has the API's guard.
+    "monitor": {"api", "live", "queries", "access", "core"},
     "supervisor": {"actions", "models"},
 }
 #: Set-up commands stand above the rings: they seed hosts and start processes.
 ABOVE = {"management", "root", ""}
-SHARED = {"errors", "ports", "secrets"}
+SHARED = {"errors", "logs", "meters", "ports", "secrets"}
 
 #: Files that may touch time and chance themselves, each with its reason.
 OWN_TIME = {

@@ -6,6 +6,7 @@ order of version; taken earlier it costs throughput or deadlocks (design.md 7).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,14 @@ from django.db.models import F
 from clustermgr import notices
 from clustermgr.access import Actor
 from clustermgr.actions import _tally
+from clustermgr.core.events import sentence
 from clustermgr.core.states import OPERATION_TRANSITIONS, SETTLED, Level, OperationState, VmState
 from clustermgr.models import AuditEntry, Cluster, Event, Node, Operation, Vm
 from clustermgr.ports import clock, runner
 
+log = logging.getLogger(__name__)
+#: How loud an event is in the log.
+LOUDNESS = {Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR, Level.CRITICAL: logging.CRITICAL}
 #: Without a process and without its memory: the next start takes everything as it is agreed.
 ENDED = (VmState.OFF, VmState.FAILED)
 
@@ -33,6 +38,7 @@ class Change:
         self.subjects: dict[str, None] = {}
         self.wakes: list[tuple[str, tuple[object, ...], str]] = []
         self.settled: list[Operation] = []
+        self.events: list[Event] = []
 
     def touch(self, *rows: Any) -> None:
         """Name rows (or bare subjects such as "events") whose screens are old after this commit."""
@@ -94,6 +100,7 @@ class Change:
             cause=cause,
         )
         self.touch("events")
+        self.events.append(row)
         return row
 
     def set_vm_state(self, vm: Vm, state: str, reason: str = "", **values: Any) -> None:
@@ -120,6 +127,20 @@ def change(cluster_id: int) -> Iterator[Change]:
             _after_commit(notices.publish, [news])
         for task, args, queue in tx.wakes:
             _after_commit(runner().enqueue, task, *args, queue=queue)
+        _after_commit(_write_down, tx.events)
+
+
+def _write_down(events: list[Event]) -> None:
+    """What happened, in the log as well: from the order to the end, in whichever process."""
+    for event in events:
+        about = {
+            "operation": event.operation_id,
+            "vm": event.vm.name if event.vm else "",
+            "node": event.node.name if event.node else "",
+            "user": event.actor,
+        }
+        text = sentence(event.code, event.params)
+        log.log(LOUDNESS.get(Level(event.level), logging.INFO), "%s", text, extra={"about": about})
 
 
 def _after_commit(call: Callable[..., Any], *args: Any, **named: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from clustermgr import logs
 from clustermgr.access import VERBS, Actor, require
 from clustermgr.actions import tokens
 from clustermgr.core.findings import finding
@@ -72,6 +73,7 @@ class Bearer(HttpBearer):
         except ActionRefused:
             tries.wrong(address)
             raise
+        logs.note(user=actor.name)
         require(actor, self.verb)
         return actor
 

@@ -9,6 +9,7 @@ import threading
 from celery.signals import worker_shutting_down
 from django.db import DatabaseError
 
+from clustermgr import logs
 from clustermgr.actions import leases, reaper
 from clustermgr.actions.operations import admit_waiting
 from clustermgr.celery import app
@@ -30,10 +31,16 @@ def _stop(**_: object) -> None:
 @app.task(name="clustermgr.jobs.operations.drive")
 def drive(operation_id: int) -> None:
     """Carry one operation to its end, or give it back when this worker stops."""
+    with logs.bound(operation=operation_id):
+        _drive(operation_id)
+
+
+def _drive(operation_id: int) -> None:
     owner = new_id()
     if not leases.claim(operation_id, owner):
         return
     work = Work(operation_id, owner)
+    logs.note(cluster=work.operation.cluster.slug, vm=work.operation.vm.name)
     try:
         while (pause := one_step(work)) is not None:
             clock().sleep(pause)

@@ -7,10 +7,12 @@ from typing import Any
 
 from celery.signals import worker_shutting_down
 
+from clustermgr import logs
 from clustermgr.actions import watching
 from clustermgr.celery import app
 from clustermgr.jobs.watcher import Watcher
 from clustermgr.ports import new_id, runner
+from clustermgr.queries.live import slug_of
 
 WATCH = "clustermgr.jobs.watch.watch"
 _stopping = threading.Event()
@@ -25,7 +27,8 @@ def _stop(**_: Any) -> None:
 @app.task(name=WATCH)
 def watch(cluster_id: int) -> None:
     """Look at a cluster until the worker ends. A duplicate finds the lease taken and returns at once."""
-    Watcher(cluster_id, new_id()).run(_stopping)
+    with logs.bound(cluster=slug_of(cluster_id)):
+        Watcher(cluster_id, new_id()).run(_stopping)
 
 
 @app.task(name="clustermgr.jobs.watch.keep")

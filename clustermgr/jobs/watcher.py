@@ -7,10 +7,12 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from django.db import DatabaseError, connection
 
+from clustermgr import logs
 from clustermgr.actions import watching
 from clustermgr.actions.observations import ClusterGone, Observer
 from clustermgr.core.health import INTERVAL, Pulse, Word, beat
@@ -119,12 +121,16 @@ class Watcher:
         self.eyes[eye.node] = eye
         if self.threads:
             run = threading.Thread(
-                target=eye.run,
-                args=(self.inbox.put, lambda: self._over or self.eyes.get(eye.node) is not eye),
+                target=copy_context().run,  # its lines name the cluster, too
+                args=(self._look_through, eye, self.observer.view.nodes[eye.node].name),
                 name=f"eye-{eye.node}",
                 daemon=True,
             )
             run.start()
+
+    def _look_through(self, eye: Eye, name: str) -> None:
+        with logs.bound(node=name):
+            eye.run(self.inbox.put, lambda: self._over or self.eyes.get(eye.node) is not eye)
 
     def _drop(self, node: int) -> None:
         self.eyes.pop(node).wake.set()

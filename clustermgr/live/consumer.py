@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import get_language
 
+from clustermgr import meters
 from clustermgr.access import Actor, role_of
 from clustermgr.live import hub as hubs
 from clustermgr.live.assets import asset_version
@@ -34,11 +35,15 @@ BAD_MESSAGE, SIGN_IN, NOT_ALLOWED, TOO_LONG, TOO_MANY = 4400, 4401, 4403, 1009, 
 class LiveConsumer(AsyncWebsocketConsumer):
     """Closes with 4400 (message not understood), 4401 (signed out), 4403 (no right), 1009, 4429."""
 
+    counted = False
+
     async def connect(self) -> None:
         self.mailbox = Mailbox()
         self.topics: set[int] = set()
         self.heard, self.heard_since = 0, clock().monotonic()
         self.tasks: list[asyncio.Task[None]] = []
+        self.counted = True
+        meters.SOCKETS.inc()
         await self.accept()
         if await self._rights():
             version = await asyncio.to_thread(asset_version)
@@ -47,6 +52,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         self._leave()
+        if self.counted:
+            self.counted = False
+            meters.SOCKETS.dec()
 
     def _leave(self) -> None:
         for cluster in self.topics:
@@ -129,6 +137,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 text = self.mailbox.take()
                 if text is not None:
                     await self.send(text)
+                    meters.FRAMES.inc()
                     await self._rest()
 
     async def _rest(self) -> None:

@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from clustermgr import notices
+from clustermgr import meters, notices
 from clustermgr.notices import Changed, Progress
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
@@ -28,6 +28,12 @@ class Feed:
         self.connected = False
 
     async def run(self, hear: Hear) -> None:
+        try:
+            await self._run(hear)
+        finally:
+            self._tell(False)
+
+    async def _run(self, hear: Hear) -> None:
         pause = FIRST_PAUSE_S
         while True:
             try:
@@ -45,7 +51,7 @@ class Feed:
         )
         async with client, client.pubsub() as channel:
             await channel.subscribe(notices.CHANNEL)
-            self.connected = True
+            self._tell(True)
             while True:
                 message = await channel.get_message(timeout=QUIET_S)
                 if message and message["type"] == "message":
@@ -56,4 +62,8 @@ class Feed:
     def _lost(self, error: Exception) -> None:
         if self.connected:
             log.warning("Redis is away, pages follow the database meanwhile: %s", error)
-        self.connected = False
+        self._tell(False)
+
+    def _tell(self, connected: bool) -> None:
+        self.connected = connected
+        meters.REDIS.set(connected)

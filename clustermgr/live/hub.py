@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from clustermgr import meters
 from clustermgr.live import fragments
 from clustermgr.live.announce import Announcer, Told
 from clustermgr.live.feed import Feed
@@ -96,7 +97,9 @@ class Hub:
         """Hold every cursor against the database; then the heartbeat, which carries the version told."""
         versions = await self._ask(queries.versions, list(self.rooms))
         for cluster, room in list(self.rooms.items()):
+            known = room.news.lost
             room.news.compare(versions.get(cluster, room.news.cursor), patient=self.feed.connected)
+            meters.LOST.inc(room.news.lost and not known)
             if room.news.waiting:
                 self._anything.set()
             self._send(room, Frame(cur=room.news.told, at=now_text()))
@@ -153,7 +156,10 @@ class Hub:
     async def _ticks(self) -> None:
         while True:
             await self._anything.wait()
+            began = clock().monotonic()
             await _survive(self.tick)
+            if clock().monotonic() - began > TICK_S:
+                meters.LATE.inc()
             await passed(TICK_S)
 
     async def _comparisons(self) -> None:

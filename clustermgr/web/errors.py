@@ -10,6 +10,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from clustermgr import logs
+
 TITLES = {
     400: "The request could not be read",
     403: "Not allowed",
@@ -33,6 +35,7 @@ def answer(request: HttpRequest, status: int, *, sentences: Sequence[str]) -> Ht
         return _for_programs(status, sentences)
     title = TITLES.get(status, "This did not work")
     context = {"status": status, "title": title, "sentences": sentences, "path": request.path[:200]}
+    context["request_id"] = logs.known("request") if status >= 500 else ""
     part = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
     template = "parts/_error_toast.html" if part else "error.html"
     response = HttpResponse(render_to_string(template, context), status=status)

@@ -16,6 +16,7 @@ from django.template import TemplateDoesNotExist
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
+from clustermgr import logs
 from clustermgr.access import VERBS, Actor, require, role_of
 from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused
@@ -64,12 +65,14 @@ def actor(request: HttpRequest) -> Actor:
     """The person behind a request, for actions and the audit."""
     user = request.user
     address = request.META.get("REMOTE_ADDR") or "?"
+    logs.note(user=user.get_username())
     return Actor(name=user.get_username(), role=role_of(user), origin=f"web {address}", user=user)
 
 
 def enter(request: HttpRequest, slug: str, verb: str = "view") -> Here:
     """First line of every view in a cluster: 403 without the right, 404 for a cluster that is not there."""
     who = actor(request)
+    logs.note(cluster=slug)
     require(who, verb)
     cluster = shell.cluster_by_slug(slug)
     if cluster is None:
