@@ -49,6 +49,29 @@ class Sweep:
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
 
+    def nodes(self) -> set[int]:
+        """Every node of which something is to be written."""
+        read: list[Facts | VolumesSeen | Config] = [*self.facts, *self.volumes, *self.configs]
+        read += [found.facts for found in self.inventories]
+        of = {reading.node for reading in read} | {left.node for left in self.unheld}
+        return (
+            of
+            | {judged.owner for _, judged in self.judged}
+            | {node.pk for node, *_ in self.states}
+            | {node.pk for node in self.up}
+        )
+
+    def without(self, gone: set[int]) -> None:
+        """Drop what was seen of nodes that were evicted since. They owned no role."""
+        self.states = [each for each in self.states if each[0].pk not in gone]
+        self.up = [node for node in self.up if node.pk not in gone]
+        self.inventories = [found for found in self.inventories if found.facts.node not in gone]
+        self.facts = [found for found in self.facts if found.node not in gone]
+        self.volumes = [found for found in self.volumes if found.node not in gone]
+        self.configs = [found for found in self.configs if found.node not in gone]
+        self.judged = [each for each in self.judged if each[1].owner not in gone]
+        self.unheld = [left for left in self.unheld if left.node not in gone]
+
 
 class Observer:
     """Everything that a watcher knows of one cluster between two sweeps."""
@@ -75,6 +98,8 @@ class Observer:
         busy_before, now = self.view.busy(), clock().now()
         self._held |= dict.fromkeys(busy_before, now)
         self.view = watched(self.cluster_id, version, self._held)
+        for evicted in self.picture.looks.keys() - self.view.nodes.keys():
+            self.picture.forget(evicted)
         busy = self.view.busy()
         for vm_id in busy_before.keys() - busy.keys():
             self.settled |= {role.owner for role in self.view.roles.values() if role.id == vm_id}
@@ -200,6 +225,10 @@ class Observer:
     def _write(self, sweep: Sweep) -> None:
         nodes = self.view.nodes
         with change(self.cluster_id) as tx:
+            # Locked until the end: an eviction comes wholly before this sweep or wholly after it.
+            named = sweep.nodes()
+            here = Node.objects.select_for_update().filter(pk__in=named).values_list("pk", flat=True)
+            sweep.without(named - set(here))
             for node, state, reason in sweep.states:
                 seen_hosts.node_state(tx, node, state, reason)
             for inventory in sweep.inventories:

@@ -53,6 +53,8 @@ SENTENCES: dict[str, str] = {
     "volume_found": "{node} reaches the volume {volume} again.",
     "cluster_created": "The cluster {cluster} was created.",
     "node_added": "{node} was added to the cluster.",
+    "node_evicted": "{node} ({address}) was evicted from the cluster.",
+    "access_changed": "How {node} is reached was changed: {address}, signed in to with {means}.",
     "vm_added": "{vm} was made highly available on {node}.",
     "vm_not_added": "A virtual machine called “{name}” on {node} was not added: the cluster has a role of "
     "that name. Rename it on its host first.",

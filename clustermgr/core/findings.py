@@ -37,6 +37,25 @@ SENTENCES: dict[str, str] = {
     "database_gone": "The console cannot reach its database, so it can show and order nothing. Start it.",
     "broken": "The console met an error of its own; the cause is in its log. Whether your order was taken "
     "stands in the operations.",
+    # hosts and nodes
+    "unknown_test": "There is no test {test} in {cluster}. It is forgotten after an hour: test again.",
+    "test_not_ready": "{address} is not ready to be added: the test of its connection {why}.",
+    "test_not_asking": "This test does not wait for a host key to be confirmed: it {why}.",
+    "test_of_other": "This test was made for {what}. Test the connection again for what you want.",
+    "host_key_other": "{address} does not show the host key {given}. It shows {offered}. Compare again on the "
+    "host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub. If they differ, another machine answers.",
+    "host_is_node": "The host that answers at {address} is already the node {node} of {cluster} (there it is "
+    "{known}). A host is one node. Give another address, or evict {node} first.",
+    "host_is_other": "Another host ({found}) answers at {address} than the one that is {node} ({known}). "
+    "Give the address of {node}; a new machine is added as a new node.",
+    "node_owns_roles": "{node} owns {count} roles: {roles}. Move them to other nodes first.",
+    "node_may_hold": "{node} is {state} and may still have a copy of {roles}. Wait until it answers and is "
+    "seen without them.",
+    "node_in_task": "“{what}” of {vm}, requested by {who}, is under way with {node}. Wait for its end, or "
+    "cancel it.",
+    "node_owns_disk": "{node} has the cluster disk {volume} online, which others need or on which roles lie. "
+    "Stop that pool on {node} (virsh pool-destroy {volume}) when nothing on it runs.",
+    "node_changed": "{node} changed while it was being evicted. Look at it again.",
     # one change at a time
     "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
     "changed_meanwhile": "{vm} changed while this order was given. Look at it again.",

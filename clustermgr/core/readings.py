@@ -26,6 +26,7 @@ class Seen:
     on_purpose: bool = False
     moved_away: bool = False
     incoming: bool = False
+    autostart: bool = False
     started_at: datetime | None = None
 
 
@@ -77,6 +78,7 @@ class Config:
     fingerprint: str
     saved: Settings
     running: Settings | None
+    stamps: tuple[str | None, ...] = ()  # the manager's, on the definition and on the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +108,15 @@ class Inventory:
 
 
 Reading = Inventory | Facts | Look | Load | VolumesSeen | Config
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a test of a connection found. `facts` is None when nobody signed in; `usable`: it was seen, and
+    nothing forbids adding it. `findings`: {level, what, advice}; `shown`: what a page tells of the host."""
+
+    host_keys: tuple[str, ...] = ()
+    findings: tuple[Mapping[str, str], ...] = ()
+    facts: Facts | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    usable: bool = False

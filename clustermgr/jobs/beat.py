@@ -6,6 +6,7 @@ SCHEDULE: tuple[tuple[str, float, str], ...] = (
     ("clustermgr.jobs.operations.reap", 2.0, "operations"),
     ("clustermgr.jobs.engine.decide_all", 5.0, "engine"),
     ("clustermgr.jobs.watch.keep", 2.0, "default"),
+    ("clustermgr.jobs.candidates.keep", 10.0, "default"),
 )
 
 

@@ -17,6 +17,7 @@ from clustermgr.drivers.contract import (
     HostFacts,
     HostSample,
     NotFound,
+    Probe,
     VmSettings,
     VolumeSight,
 )
@@ -50,6 +51,7 @@ def seen(sight: DomainSight) -> r.Seen:
         on_purpose=sight.reason in STOPPED_ON_PURPOSE,
         moved_away=sight.reason == MOVED_AWAY,
         incoming=sight.incoming,
+        autostart=sight.autostart,
         started_at=datetime.fromtimestamp(started, UTC) if started is not None else None,
     )
 
@@ -78,6 +80,7 @@ def config(node: int, uuid: str, host: HostDriver) -> r.Config | None:
         fingerprint=reading.fingerprint,
         saved=settings(reading.saved),
         running=settings(reading.running) if reading.running else None,
+        stamps=(reading.stamp, reading.running_stamp),
     )
 
 
@@ -108,3 +111,23 @@ def inventory(node: int, host: HostDriver, *, configs: bool) -> r.Inventory:
     found = look(node, host)
     read = [config(node, uuid, host) for uuid in found.seen] if configs else []
     return r.Inventory(known, volumes(node, host.volumes()), found, tuple(c for c in read if c))
+
+
+def tested(found: Probe) -> r.Tested:
+    """A test of a connection. `shown` holds what a page tells of the host."""
+    shown: dict[str, object] = {}
+    if found.facts is not None:
+        plain = facts(0, found.facts)
+        names = ("hypervisor", "simulated", "cpus", "memory_mib", "cpu_model")
+        shown = {name: getattr(plain, name) for name in names}
+        shown |= {"hostname": found.facts.hostname, "networks": list(plain.networks), "vms": found.vms}
+        shown["volumes"] = [
+            {"name": each.name, "path": each.path, "active": each.active} for each in found.volumes
+        ]
+    return r.Tested(
+        host_keys=tuple(found.host_keys),
+        findings=tuple(asdict(each) for each in found.findings),
+        facts=None if found.facts is None else facts(0, found.facts),
+        shown=shown,
+        usable=found.usable,
+    )
