@@ -16,11 +16,12 @@ pages = get_asgi_application()
 
 from clustermgr.live.consumer import LiveConsumer  # noqa: E402  (needs the apps to be ready)
 from clustermgr.live.origin import SameOrigin  # noqa: E402
+from clustermgr.monitor.health import Health  # noqa: E402
 from clustermgr.web.bodies import BodyLimit  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(pages),
+        "http": Health(BodyLimit(pages)),
         "websocket": AllowedHostsOriginValidator(
             SameOrigin(AuthMiddlewareStack(URLRouter([path("ws/ui/", LiveConsumer.as_asgi())])))
         ),

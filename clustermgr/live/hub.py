@@ -81,6 +81,11 @@ class Hub:
             task.cancel()
         self._tasks = []
 
+    @property
+    def alive(self) -> bool:
+        """Whether whoever listens will hear: nobody does, or all tasks run."""
+        return not self.rooms or (bool(self._tasks) and not any(task.done() for task in self._tasks))
+
     # -- news in ------------------------------------------------------------------------------------------
 
     def hear(self, notice: Changed | Progress) -> None:

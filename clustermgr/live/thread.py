@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from django.db import close_old_connections
@@ -18,6 +18,11 @@ def _fresh(function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
     finally:
         close_old_connections()
+
+
+def when_free(function: Callable[[], str]) -> Future[str]:
+    """Something small, after all that waits there: whether the thread works at all."""
+    return _thread.submit(function)
 
 
 async def in_own_thread(function: Callable[..., Any], *args: Any) -> Any:
