@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint kvm-lab kvm-lab-down screenshots packages
+.PHONY: help run setup test lint bench kvm-lab kvm-lab-down screenshots packages
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,6 +29,9 @@ setup: packages $(VENV)/.runtime $(VENV)/bin/clusterctl $(VENV)/.tests $(VENV)/.
 
 lint: $(VENV)/.tests ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+bench: setup ## measure speed and memory at 64 nodes and 8,000 VMs (docs/performance.md); ONLY=pages measures a part
+	@$(PY) -m tests.bench $(ONLY)
 
 kvm-lab: packages $(VENV)/.runtime $(VENV)/.libvirt ## three real libvirt nodes on this machine (root, Debian)
 	@$(PY) -m clustermgr.kvmlab up

@@ -79,6 +79,12 @@ class Stack:
             return False
 
     @property
+    def supervisor(self) -> int:
+        """The process of `manage.py up` itself."""
+        assert self._up is not None
+        return self._up.pid
+
+    @property
     def password(self) -> str:
         path = self.var / "administrator.txt"
         return path.read_text().strip() if path.exists() else ""

@@ -50,6 +50,7 @@ class Eye:
     _host: HostDriver | None = None
     _look_at: float = float("-inf")
     _volumes_at: float = float("-inf")
+    _whole_at: float = float("-inf")
     _configs_at: dict[str, float] = field(default_factory=dict)
     _trouble: str = ""
 
@@ -58,6 +59,11 @@ class Eye:
         """What happened since the last beat. Plain attributes, each written by one thread."""
         heard, failed = self.answered_at > since, self.failed_at > since
         return Beat(heard=heard, failed=failed, refused=self.refused, asked=self.asked_at)
+
+    def again(self) -> None:
+        """Read the whole host once more: it was not taken in."""
+        if clock().monotonic() - self._whole_at >= CONFIGS_LEAST_S:
+            self.fresh = True
 
     def hurry(self) -> None:
         """Look at the VMs now: something has just changed here."""
@@ -95,7 +101,7 @@ class Eye:
         host, uuid = self._ask(self._reach)
         if self.fresh:
             found = self._ask(lambda: readings.inventory(self.node, host, configs=True))
-            self.known, self.fresh = uuid, False
+            self.known, self.fresh, self._whole_at = uuid, False, clock().monotonic()
             yield found
         elif opening:
             yield readings.facts(self.node, self._ask(host.facts))
@@ -136,13 +142,14 @@ class Eye:
                 yield config
 
     def _configs_due(self, now: float) -> list[str]:
-        wanted = sorted(self.wanted)
-        period = min(CONFIGS_S, max(CONFIGS_LEAST_S, len(wanted) / 2))
+        period = min(CONFIGS_S, max(CONFIGS_LEAST_S, len(self.wanted) / 2))
         at = self._configs_at
-        for index, uuid in enumerate(wanted):
-            at.setdefault(uuid, now + period * index / len(wanted))
-        for uuid in at.keys() - self.wanted:
-            del at[uuid]
+        if at.keys() != self.wanted:
+            wanted = sorted(self.wanted)
+            for index, uuid in enumerate(wanted):
+                at.setdefault(uuid, now + period * index / len(wanted))
+            for uuid in at.keys() - self.wanted:
+                del at[uuid]
         due = sorted((when, uuid) for uuid, when in at.items() if when <= now)[:3]
         for _, uuid in due:
             at[uuid] = now + period

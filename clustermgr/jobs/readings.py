@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from typing import Any
 
 from clustermgr.core import readings as r
 from clustermgr.core.states import VmState
@@ -85,9 +86,18 @@ def config(node: int, uuid: str, host: HostDriver) -> r.Config | None:
 
 
 def settings(values: VmSettings) -> r.Settings:
-    found = asdict(values)
-    # A JSON column gives lists back: the same shape here, so that equal settings compare equal.
-    return {**found, "disks": list(found["disks"]), "nics": list(found["nics"])}
+    # A JSON column gives lists back: the same shape here, so that equal settings compare equal. Not asdict,
+    # which copies every text: 8,000 VMs have their configuration read each minute.
+    found = _columns(values)
+    lists = {
+        "disks": [_columns(disk) for disk in values.disks],
+        "nics": [_columns(nic) for nic in values.nics],
+    }
+    return {**found, **lists}
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def facts(node: int, found: HostFacts) -> r.Facts:

@@ -42,7 +42,7 @@ def interval(
     of: Callable[[Sequence[float], Sequence[float]], float],
     rounds: int = 2000,
 ) -> tuple[float, float]:
-    """The 90 % bootstrap interval of `of(ours, theirs)`, pairs drawn together; the same for the same input."""
+    """The 90 % bootstrap interval of `of(ours, theirs)`, pairs drawn together; the same for the same."""
     chance, pairs = random.Random(1), list(zip(ours, theirs, strict=True))
     found = []
     for _ in range(rounds):

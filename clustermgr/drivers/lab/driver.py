@@ -111,7 +111,7 @@ class LabHost:
     # -- seeing VMs --
     def sights(self) -> list[DomainSight]:
         with self._asking() as (tx, host):
-            return [sights.domain(copy) for copy in tx.copies_on(host.name)]
+            return sights.domains(tx, host)
 
     def sight(self, uuid: str) -> DomainSight | None:
         with self._asking() as (tx, host):
@@ -217,6 +217,12 @@ class LabHost:
         with self._asking() as (tx, host):
             volume_of_path(tx, host.name, path)
             return tx.file(path) is not None
+
+    def is_whole(self, path: str) -> bool:
+        with self._asking() as (tx, host):
+            volume_of_path(tx, host.name, path)
+            file = tx.file(path)
+            return file is not None and file.complete
 
     def delete_file(self, path: str) -> None:
         with self._ordering() as tx:

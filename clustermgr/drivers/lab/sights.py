@@ -52,6 +52,28 @@ def domain(copy: Copy, *, job: Job | None = None) -> DomainSight:
     )
 
 
+def domains(tx: Tx, host: Host) -> list[DomainSight]:
+    """Every VM of a host; without their definitions, which are long and are read far more seldom."""
+    rows = tx.all(
+        "SELECT uuid, name, defined, state, reason, incoming, autostart, started_at"
+        " FROM copy WHERE host = ? ORDER BY name, uuid",
+        host.name,
+    )
+    return [
+        DomainSight(
+            uuid=row["uuid"],
+            name=row["name"],
+            state=DomainState(row["state"]),
+            reason=row["reason"],
+            persistent=bool(row["defined"]),
+            incoming=bool(row["incoming"]),
+            autostart=bool(row["autostart"]),
+            started_at=row["started_at"],
+        )
+        for row in rows
+    ]
+
+
 def job(tx: Tx, host: str, uuid: str) -> Job | None:
     """The job of a VM as this host shows it; a start or a shutdown is none."""
     for work in tx.works(uuid, host):

@@ -1,0 +1,113 @@
+"""`make bench`: measure every section in a process of its own, print a table, keep var/bench.json.
+
+    python -m tests.bench [ONLY] [--nodes N] [--vms N]      ONLY: names of sections, with commas
+
+It reports and never fails because something is slow; a section that breaks or takes too long is named."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench import figures, machine, processes, scale
+from tests.bench.figures import Figure
+
+#: Sections in their order, each with the seconds after which it is ended.
+SECTIONS = {
+    "pages": 240,
+    "browser": 90,
+    "sweep": 90,
+    "engine": 30,
+    "push": 150,
+    "idle": 200,
+    "moves": 360,
+}
+KEPT = scale.ROOT / "var" / "bench.json"
+
+
+def main() -> int:
+    options = _options()
+    sections = [name for name in options.only.split(",") if name] or list(SECTIONS)
+    if unknown := set(sections) - SECTIONS.keys():
+        names = ", ".join(SECTIONS)
+        print(
+            f"There is no section called {', '.join(sorted(unknown))}. There are: {names}.", file=sys.stderr
+        )
+        return 2
+    for name, text in machine.described().items():
+        print(f"{name:<15} {text}")
+    if busy := machine.warning():
+        print(f"\n{busy}")
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        found = measure(sections, Path(place), options.nodes, options.vms)
+    print(f"\n{figures.shown(found)}")
+    figures.keep(Path(options.out), found)
+    print(f"\nkept in {options.out}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("only", nargs="?", default="", help=f"of {', '.join(SECTIONS)}; with commas")
+    parser.add_argument("--nodes", type=int, default=64)
+    parser.add_argument("--vms", type=int, default=8000)
+    parser.add_argument("--out", default=str(KEPT))
+    return parser.parse_args()
+
+
+def measure(sections: list[str], place: Path, nodes: int, vms: int) -> list[Figure]:
+    seed = place / "seed"
+    if set(sections) - {"moves"}:
+        print(f"\nmaking {nodes} nodes with {vms} VMs …", flush=True)
+        scale.seed(seed, nodes, vms)
+    found: list[Figure] = []
+    for section in sections:
+        print(f"measuring {section} …", flush=True)
+        began = time.monotonic()
+        trouble = _section(section, seed, place)
+        measured = figures.read(place / f"{section}.jsonl")
+        if trouble:
+            command = f"make bench ONLY={section}"
+            measured.append(Figure(section, None, "", command=command, note=trouble))
+        print(f"   {time.monotonic() - began:.0f} s {trouble}".rstrip(), flush=True)
+        found += measured
+    return found
+
+
+def _section(section: str, seed: Path, place: Path) -> str:
+    """Empty when it went well, else what was wrong. What it started is ended either way."""
+    words = [seed, place / section, place / f"{section}.jsonl"]
+    command = [sys.executable, "-m", "tests.bench.one", section, *map(str, words)]
+    with subprocess.Popen(command, cwd=scale.ROOT, start_new_session=True) as process:
+        try:
+            code = process.wait(SECTIONS[section])
+        except subprocess.TimeoutExpired:
+            _end(process)
+            return f"ended after {SECTIONS[section]} s"
+        except BaseException:
+            _end(process)
+            raise
+    return "" if code == 0 else f"ended with status {code}; the lines above say why"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """First as Ctrl-C, so that it takes its own down; then whatever is left of what it started."""
+    started = processes.family(process.pid)
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(30)
+    for pid in started:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
