@@ -8,8 +8,12 @@ from enum import StrEnum
 
 #: A copy that is gone must be seen gone twice, this many seconds apart (safety.md 1.3).
 SETTLE_S = 2.0
+#: Longer when nobody knows what became of the call: a host that was silent may still begin.
+UNANSWERED_S = 8.0
 #: How long a paused pair may stay so before we act on it: the hosts tidy up by themselves within this time.
 PATIENCE_S = 5.0
+#: An unfinished copy whose source is gone ends by itself, in libvirt after about 30 s; then it is removed.
+ORPHAN_S = 60.0
 
 
 class Act(StrEnum):
@@ -37,6 +41,7 @@ class Seen:
     job: bool = False  # an outgoing migration of this VM (source)
     foreign_job: bool = False  # any other job of this VM
     switching: bool = False
+    incoming: bool = False  # an unfinished copy (target): it lacks memory, and is never resumed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def next_act(
 
     called -- whether the call was (perhaps) made: its intent is written.
     cancel -- an administrator asked to stop.
-    caller -- "running" while our own call has not returned, else "ended", or "none" (its worker died).
+    caller -- "running" while our own call has not returned, else "ended"; "none": what became of it nobody
+              knows, because its worker died or its answer was lost.
     same_for -- seconds since both sides look as they look now.
     """
     if not called:
@@ -72,7 +78,8 @@ def next_act(
     if caller == "running":
         return Decision(Act.LOOK)
     if source.running:
-        return _source_runs(cancel, target, same_for)
+        settled = same_for >= (SETTLE_S if caller == "ended" else UNANSWERED_S)
+        return _source_runs(cancel, target, same_for, settled)
     if source.process:
         return _source_paused(target, same_for)
     return _source_empty(target, same_for)
@@ -102,7 +109,7 @@ def _source_silent(target: Seen) -> Decision:
     return Decision(Act.LOOK, "source_silent")
 
 
-def _source_runs(cancel: bool, target: Seen, same_for: float) -> Decision:
+def _source_runs(cancel: bool, target: Seen, same_for: float, settled: bool) -> Decision:
     if not target.answered:
         return Decision(Act.LOOK, "target_silent")
     if target.running:
@@ -111,6 +118,8 @@ def _source_runs(cancel: bool, target: Seen, same_for: float) -> Decision:
         return Decision(Act.LOOK)
     if target.process:
         return Decision(Act.REMOVE_COPY)
+    if not settled:
+        return Decision(Act.LOOK)
     return Decision(Act.CANCELLED if cancel else Act.FAIL, "" if cancel else "gave_up")
 
 
@@ -127,6 +136,9 @@ def _source_empty(target: Seen, same_for: float) -> Decision:
         return Decision(Act.LOOK, "target_silent")
     if target.running:
         return Decision(Act.SUCCEED)
+    if target.incoming:
+        orphan = same_for >= ORPHAN_S
+        return Decision(Act.REMOVE_COPY if orphan else Act.LOOK, "" if orphan else "unfinished")
     if target.process:
         return Decision(Act.RESUME_TARGET if same_for >= PATIENCE_S else Act.LOOK)
     return Decision(Act.FAIL if same_for >= SETTLE_S else Act.LOOK, "stopped_meanwhile")

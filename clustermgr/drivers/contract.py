@@ -221,13 +221,14 @@ class HandleState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    LOST = "lost"  # no answer: the host may still do it
 
 
 class Handle(Protocol):
     """The call that `begin_*` started, for as long as this process lives."""
 
     def poll(self) -> tuple[HandleState, str]:
-        """State, and for FAILED the host's reason in one sentence. Never blocks."""
+        """State, and for FAILED and LOST the reason in one sentence. Never blocks."""
         ...
 
 
@@ -337,6 +338,11 @@ class HostDriver(Protocol):
     def has_file(self, path: str) -> bool:
         """Whether a saved state of this path exists. Raises Failed when this host does not reach the volume:
         False means that it is certainly gone."""
+        ...
+
+    def is_whole(self, path: str) -> bool:
+        """Whether a saved state was written to its end: half of one, or none, is not. Raises Failed as
+        `has_file` does."""
         ...
 
     def delete_file(self, path: str) -> None:

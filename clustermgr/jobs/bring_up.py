@@ -6,18 +6,37 @@ seen without a copy (safety.md 1.2, 2.4, 3).
 
 from __future__ import annotations
 
+from typing import Any
+
 from clustermgr.actions import leases
 from clustermgr.core.states import Phase, VmState, Wanted
-from clustermgr.drivers.contract import DomainSight, DomainState
+from clustermgr.drivers.contract import (
+    DomainSight,
+    DomainState,
+    DoneHandle,
+    DriverError,
+    HandleState,
+    HostUnreachable,
+)
+from clustermgr.jobs import revoke
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Occupied, Trouble, Work
 from clustermgr.models import Node
+from clustermgr.ports import clock
 
 #: A call without an answer is over when the node shows neither domain nor job for this long.
 SETTLE_S = 2.0
 #: A VM that a disk error stops as soon as it runs is tried again for this long.
 IO_PATIENCE_S = 30.0
+#: An order whose answer was lost is given again so often: on its node it can only be one copy.
+TRIES = 3
+#: After this a host that is long about it is named as the reason.
+LONG_S = 10.0
 #: The copy is there, whole. Somebody on the host may have resumed it before us.
 UP = (DomainState.PAUSED, DomainState.RUNNING, DomainState.PAUSED_IO)
+
+
+class Stuck(Trouble):
+    """The copy is there, whole, and cannot run now. It may be the only one with its memory."""
 
 
 def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
@@ -25,7 +44,7 @@ def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
 
     `path`: restore from this file; empty: start from the definition, which `node` must have.
     Steps: up -> called -> (spent ->) resume. Raises Trouble when it did not come up: Occupied and Unbegun
-    before the call, else a paused copy may be left.
+    before the call, else a paused copy may be left. When a call may still be waiting on the host: -> revoke.
     """
     if work.operation.step == "up":
         return _up(work, node, work.first_sight(node), path)
@@ -34,9 +53,17 @@ def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
         work.note(
             f"{node.name} does not answer; whether {work.operation.vm.name} came up is seen when it does"
         )
+        work.same_for("silent")
         leases.renew(work.operation)
         return SILENT_S
-    return STEPS[work.operation.step](work, node, sight, path)
+    try:
+        return STEPS[work.operation.step](work, node, sight, path)
+    except Stuck:
+        raise
+    except Trouble as trouble:
+        if work.operation.step == "revoke" or not revoke.doubtful(work, node, sight, trouble, path):
+            raise
+        return revoke.begin(work, node, trouble, path)
 
 
 def _up(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
@@ -67,25 +94,36 @@ def alone(work: Work, node: Node) -> bool:
 
 def _order(work: Work, node: Node, path: str) -> float:
     host = work.host(node)
-    work.ordered = True
+    work.ordered, work.tries, work.handle = True, work.tries + 1, None
     work.same_for("ordered")
-    work.handle = work.attempt(
-        lambda: host.begin_restore(path) if path else host.begin_start(work.operation.vm.uuid)
-    )
+    try:
+        work.handle = work.call(
+            lambda: host.begin_restore(path) if path else host.begin_start(work.operation.vm.uuid)
+        )
+    except HostUnreachable:
+        work.doubt = True
+        raise
+    except DriverError as error:
+        if not work.doubt:
+            raise Trouble(error.sentence, error.raw) from error
+        # The order before this one may have made the copy just now: a look tells.
+        work.handle = DoneHandle(HandleState.FAILED, error.sentence)
     return SAMPLE_S
 
 
 def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
     caller, reason = work.caller()
+    work.doubt = work.doubt or caller == "none"
     if sight is not None and sight.state in UP and sight.job is None:
         if path:
-            leases.step(work.operation, step="spent", vm_values={"saved_spent": True})
+            leases.step(work.operation, step="spent", wait_reason="", vm_values={"saved_spent": True})
         else:
-            leases.step(work.operation, step="resume")
+            leases.step(work.operation, step="resume", wait_reason="")
         return 0.0
     busy = sight is not None and (sight.has_process or sight.job is not None)
     if busy or caller == "running":
-        work.same_for("coming up")
+        if work.same_for("coming up") >= LONG_S:
+            work.note(f"{node.name} is still starting {work.operation.vm.name}; see that its storage answers")
         if path and sight is not None and sight.job is not None:
             work.progress(sight.job, Phase.RESTORING)
         else:
@@ -93,8 +131,8 @@ def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
         return SAMPLE_S
     if work.same_for("nothing there") < SETTLE_S:
         return SAMPLE_S
-    if not work.ordered:
-        return _order(work, node, path)  # the worker that made the call died; on this node it can only be one
+    if caller == "none" and work.tries < TRIES:
+        return _order(work, node, path)
     name = work.operation.vm.name
     raise Trouble(reason or f"{name} did not come up on {node.name}.", reason)
 
@@ -116,8 +154,12 @@ def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
         if any(answers for _, answers in work.other_copies(node)):
             raise Trouble(f"{work.operation.vm.name} was started elsewhere meanwhile, not by this order.")
         if sight.state == DomainState.PAUSED_IO and work.same_for("disk error") >= IO_PATIENCE_S:
-            raise Trouble(sight.reason or f"{work.operation.vm.name} was stopped by a disk error.")
-        work.attempt(lambda: work.host(node).resume(work.operation.vm.uuid))
+            raise Stuck(sight.reason or f"{work.operation.vm.name} was stopped by a disk error.")
+        try:
+            work.attempt(lambda: work.host(node).resume(work.operation.vm.uuid))
+        except HostUnreachable:
+            work.doubt = True
+            raise
         return SAMPLE_S if sight.state == DomainState.PAUSED_IO else 0.0
     if sight is not None and sight.has_process:
         return SAMPLE_S
@@ -126,7 +168,11 @@ def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
     raise Trouble(f"{work.operation.vm.name} stopped on {node.name} before it could run.")
 
 
-STEPS = {"called": _called, "spent": _spent, "resume": _resume}
+STEPS = {"called": _called, "spent": _spent, "resume": _resume, "revoke": revoke.revoke}
 
-#: What a VM that came up is written as.
-RUNNING_VALUES = {"wanted": Wanted.RUNNING, "saved_file": "", "saved_spent": False}
+
+def came_up(*, cold: bool) -> dict[str, Any]:
+    """What a VM that came up is written as. `cold`: from its definition, so that everything agreed counts."""
+    values = {"wanted": Wanted.RUNNING, "saved_file": "", "saved_spent": False}
+    start = {"started_at": clock().now(), "started_seen": False}
+    return {**values, **start, **({"pending": {}} if cold else {})}

@@ -26,8 +26,11 @@ from clustermgr.ports import clock
 from clustermgr.queries.snapshot import cluster_view, vm_view
 
 WAITS = {
-    "source_silent": "{source} does not answer; what became of the move is seen when it does",
-    "target_silent": "{target} does not answer; the move ends when it is seen without a copy",
+    "source_silent": "{source} does not answer; what became of the move is seen when it does. "
+    "Start that node, or its libvirt daemon",
+    "target_silent": "{target} does not answer; the move ends when it is seen without a copy. "
+    "Start that node, or its libvirt daemon",
+    "unfinished": "{vm} has ended on {source}; what {target} has of it is incomplete and goes by itself",
     "running_twice": "{vm} is seen running on {source} and on {target}",
 }
 FAILURES = {
@@ -82,6 +85,7 @@ def seen(answered: bool, sight: DomainSight | None) -> Seen:
         job=job is not None and job.kind == JobKind.MIGRATION_OUT,
         foreign_job=job is not None and job.kind not in (JobKind.MIGRATION_OUT, JobKind.MIGRATION_IN),
         switching=job is not None and job.switching,
+        incoming=sight.incoming,
     )
 
 
@@ -176,8 +180,24 @@ def _succeed(work: Work, decision: Decision, sight: DomainSight | None) -> None:
     )
 
 
-def _cancelled(work: Work, decision: Decision, sight: DomainSight | None) -> None:
+def _aborted(work: Work) -> bool:
+    """What became of an unanswered call is told only after an abort at the source (safety.md 1.3)."""
+    if work.operation.step == "begin" or work.caller()[0] != "none":
+        return True
+    try:
+        work.call(lambda: work.host(work.operation.source).abort_job(work.operation.vm.uuid))
+    except HostUnreachable:
+        work.forget(work.operation.source)
+        return False
+    except DriverError:
+        return False  # it has begun after all: the next look sees it
+    return True
+
+
+def _cancelled(work: Work, decision: Decision, sight: DomainSight | None) -> float | None:
     op = work.operation
+    if not _aborted(work):
+        return SAMPLE_S
     leases.settle(
         op,
         OperationState.CANCELLED,
@@ -187,14 +207,17 @@ def _cancelled(work: Work, decision: Decision, sight: DomainSight | None) -> Non
         unheld=() if op.step == "begin" else (op.target,),  # else it was just seen without a copy
         params={**_names(work), "kind": KINDS[op.kind]},
     )
+    return None
 
 
-def _fail(work: Work, decision: Decision, sight: DomainSight | None) -> None:
+def _fail(work: Work, decision: Decision, sight: DomainSight | None) -> float | None:
+    if decision.reason == "gave_up" and not _aborted(work):
+        return SAMPLE_S
     _, said = work.caller()
     reason = FAILURES[decision.reason].format(**_names(work))
     if decision.reason == "gave_up" and said:
         reason = f"{said.rstrip('.')}. {work.operation.vm.name} still runs on {work.operation.source.name}."
-    _settle_failed(work, reason, ADVICE[decision.reason], said, sight)
+    return _settle_failed(work, reason, ADVICE[decision.reason], said, sight)
 
 
 def _settle_failed(work: Work, reason: str, advice: str, raw: str, sight: DomainSight | None) -> None:

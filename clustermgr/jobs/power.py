@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clustermgr.actions import leases
 from clustermgr.core.states import Level, OfflineAction, OperationState, VmState, Wanted
 from clustermgr.core.words import KINDS
 from clustermgr.drivers.contract import DomainState
-from clustermgr.jobs.bring_up import RUNNING_VALUES, alone, bring_up
+from clustermgr.jobs.bring_up import alone, bring_up, came_up
+from clustermgr.jobs.revoke import put_back
 from clustermgr.jobs.take_down import Cancelled, state_after, take_down
 from clustermgr.jobs.work import SILENT_S, Trouble, Work
 from clustermgr.models import Node, Operation
@@ -30,10 +33,16 @@ def start(work: Work) -> float | None:
         outcome=f"{op.vm.name} runs on {node.name}.",
         code=code,
         vm_state=VmState.RUNNING,
-        vm_values=RUNNING_VALUES,
+        vm_values=_started(op.memory.get("how", "")),
         params={"node": node.name},
     )
     return None
+
+
+def _started(how: str) -> dict[str, Any]:
+    if how == "resume":
+        return {"wanted": Wanted.RUNNING, "saved_file": "", "saved_spent": False}
+    return came_up(cold=how != "restore")
 
 
 def _begin_start(work: Work, node: Node) -> float:
@@ -42,7 +51,11 @@ def _begin_start(work: Work, node: Node) -> float:
     if sight is not None and sight.state == DomainState.PAUSED:
         if not alone(work, node):
             return SILENT_S
-        leases.step(op, step="resume", memory={"how": "resume"})
+        if vm.saved_file:  # restored or not: once it runs, the memory in the file is older than its disks
+            memory = {"how": "restore", "path": vm.saved_file}
+            leases.step(op, step="spent", hold=node, memory=memory, vm_values={"saved_spent": True})
+        else:
+            leases.step(op, step="resume", hold=node, memory={"how": "resume"})
     elif vm.saved_file and not vm.saved_spent:  # a spent state is never restored: it starts from its disks
         leases.step(op, step="up", memory={"how": "restore", "path": vm.saved_file})
     else:
@@ -99,6 +112,7 @@ def fail(work: Work, node: Node, trouble: Trouble) -> None:
     """Settle as failed, with the VM in the state in which `node` shows it now. When nothing was ordered
     yet the VM's row is left alone: what the sweep sees stands."""
     op = work.operation
+    put_back(work)
     answered, sight = work.sight(node)
     touched = op.step not in ("begin", "apply")
     state = state_after(op.vm, sight) if answered and touched else None
@@ -114,7 +128,7 @@ def fail(work: Work, node: Node, trouble: Trouble) -> None:
         vm_state=state,
         vm_reason="" if alive else trouble.sentence,
         vm_values={"wanted": Wanted.RUNNING} if alive and touched else None,
-        unheld=(node,) if answered and not alive else (),
+        unheld=(node,) if answered and not alive and not trouble.held else (),
         params={"what": KINDS[op.kind], "reason": trouble.sentence, "node": node.name},
     )
 

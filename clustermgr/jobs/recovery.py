@@ -9,8 +9,9 @@ from clustermgr.actions.recovery import after_failed_restart, best_other, count
 from clustermgr.core.recovery import Remedy
 from clustermgr.core.states import Level, OperationState, VmState
 from clustermgr.drivers.contract import HostUnreachable
-from clustermgr.jobs.bring_up import RUNNING_VALUES, bring_up
-from clustermgr.jobs.relocation import definition_of, leave
+from clustermgr.jobs.bring_up import bring_up, came_up
+from clustermgr.jobs.relocation import leave
+from clustermgr.jobs.revoke import definition_of, put_back
 from clustermgr.jobs.take_down import state_after
 from clustermgr.jobs.work import SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node
@@ -57,10 +58,10 @@ def _elsewhere(work: Work, node: Node, trouble: Trouble) -> float | None:
         )
         return _give_up(work, node, reason, trouble.raw)
     count(vm, chosen)
-    memory = {"tried": tried, "why": trouble.sentence}
+    memory = {**op.memory, "tried": tried, "why": trouble.sentence}
     unheld = None if isinstance(trouble, Unbegun) else node
     leases.step(op, step="begin", target=target, memory=memory, unheld=unheld)
-    work.ordered, work.handle = False, None
+    work.anew()
     return 0.0
 
 
@@ -94,7 +95,7 @@ def _settle(work: Work, node: Node) -> float | None:
         code=code,
         level=Level.WARNING,
         vm_state=VmState.RUNNING,
-        vm_values={**RUNNING_VALUES, "owner": node},
+        vm_values={**came_up(cold=True), "owner": node},
         unheld=unheld,
         params={"node": node.name, "source": vm.owner.name},
     )
@@ -103,6 +104,7 @@ def _settle(work: Work, node: Node) -> float | None:
 
 def _give_up(work: Work, node: Node, reason: str, raw: str) -> None:
     op = work.operation
+    put_back(work)
     answered, sight = work.sight(node)
     alive = sight is not None and sight.has_process
     leases.settle(

@@ -6,16 +6,16 @@ When it does not come up there and its state was not spent, it comes back home; 
 from __future__ import annotations
 
 from clustermgr.actions import leases
-from clustermgr.core.states import Level, OfflineAction, OperationKind, OperationState, Phase, VmState, Wanted
+from clustermgr.core.states import Level, OfflineAction, OperationKind, OperationState, Phase, VmState
 from clustermgr.core.words import KINDS, duration
-from clustermgr.drivers.contract import Failed, HostUnreachable, NotFound
-from clustermgr.jobs.bring_up import RUNNING_VALUES, bring_up
+from clustermgr.drivers.contract import Failed, HostUnreachable
+from clustermgr.jobs.bring_up import bring_up, came_up
 from clustermgr.jobs.power import cancelled, fail, saved_path
+from clustermgr.jobs.revoke import definition_of
 from clustermgr.jobs.take_down import Cancelled, state_after, take_down
 from clustermgr.jobs.work import PATIENCE_S, SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
-from clustermgr.models import Node
+from clustermgr.models import Node, Operation
 from clustermgr.ports import clock
-from clustermgr.secrets import unseal
 
 
 def relocation(work: Work) -> float | None:
@@ -92,25 +92,13 @@ def _away(work: Work) -> float | None:
         leases.step(op, step="up", phase=Phase.STARTING)
     else:
         leases.step(op, step="tidy")
-    work.ordered, work.handle = False, None
+    work.anew()
     return 0.0
 
 
 def _define(work: Work) -> None:
     definition = definition_of(work, work.operation.source)
     work.call(lambda: work.host(work.operation.target).define(definition))
-
-
-def definition_of(work: Work, node: Node) -> str:
-    """As `node` has it, while that answers; else the cluster's own copy."""
-    vm = work.operation.vm
-    try:
-        return work.host(node).read_config(vm.uuid).definition
-    except NotFound:
-        return unseal(vm.definition)
-    except HostUnreachable:
-        work.forget(node)
-        return unseal(vm.definition)
 
 
 def _up(work: Work) -> float | None:
@@ -144,15 +132,15 @@ def _home(work: Work, trouble: Trouble) -> float:
         work.note(f"{op.target.name} does not answer; {vm.name} comes home when it is seen without a copy")
         leases.renew(op)
         return SILENT_S
-    # A state whose VM may have been resumed for a moment is never used again (safety.md 2.4).
-    cold = op.step == "resume" or not op.memory["path"]
+    # A state that is marked as spent, or may have been used, is never used again (safety.md 2.4).
+    cold = op.step in ("spent", "resume", "revoke") or not op.memory["path"]
     leases.step(
         op,
         step="up",
         unheld=held,
         memory={**op.memory, "home": True, "cold": cold, "why": trouble.sentence, "raw": trouble.raw},
     )
-    work.ordered, work.handle = False, None
+    work.anew()
     return SAMPLE_S
 
 
@@ -169,7 +157,7 @@ def _failed_at_home(work: Work) -> None:
         code="move_failed",
         level=Level.ERROR,
         vm_state=VmState.RUNNING,
-        vm_values=RUNNING_VALUES,
+        vm_values=came_up(cold=_cold(op)),
         params={"kind": KINDS[op.kind], "target": op.target.name, "reason": why},
     )
 
@@ -202,6 +190,10 @@ def leave(work: Work, node: Node) -> None:
             raise
 
 
+def _cold(operation: Operation) -> bool:
+    return bool(operation.memory.get("cold")) or not operation.memory["path"]
+
+
 def _settle(work: Work) -> None:
     op, vm = work.operation, work.operation.vm
     ran = op.memory["was_running"]
@@ -213,7 +205,7 @@ def _settle(work: Work) -> None:
         outcome=f"{vm.name} {'runs on' if ran else 'now belongs to'} {op.target.name}; the move took {took}.",
         code="move_done" if ran else "move_rehomed",
         vm_state=state,
-        vm_values={"owner": op.target, **({**RUNNING_VALUES, "wanted": Wanted.RUNNING} if ran else {})},
+        vm_values={"owner": op.target, **(came_up(cold=_cold(op)) if ran else {})},
         unheld=(op.source,),
         params={
             "kind": KINDS[op.kind],

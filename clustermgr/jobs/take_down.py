@@ -20,6 +20,8 @@ ASK_AGAIN_S = 20.0
 STOP_PATIENCE_S = 60.0
 #: A save whose job is not seen is over after this: it ended, or never began.
 SAVE_SETTLES_S = 2.0
+#: A save whose answer was lost is ordered again so often.
+TRIES = 3
 
 
 class Cancelled(Exception):
@@ -54,12 +56,13 @@ def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> flo
 
 def _saved(work: Work, node: Node, sight: DomainSight | None, path: str) -> bool:
     """Whether the file is whole: a host that died while it wrote leaves half of one. The host's word for how
-    the VM ended tells; of one that was never defined there nothing is left but the file."""
+    the VM ended tells, or our own call's; a daemon that was restarted meanwhile, and one that never had a
+    definition, have no word for it, and then the file itself tells."""
     if work.operation.step == "begin":
         return False
-    if sight is None:
-        return work.host(node).has_file(path)
-    return sight.reason == SAVED_TO_FILE or work.caller() == ("ended", "")
+    if work.caller() == ("ended", "") or (sight is not None and sight.reason == SAVED_TO_FILE):
+        return True
+    return (sight is None or not sight.reason) and work.host(node).is_whole(path)
 
 
 def _begin(work: Work, phase: Phase, state: VmState) -> None:
@@ -84,12 +87,19 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
         raise Cancelled
     if not work.ordered and not cancelling:
         _begin(work, Phase.SAVING, VmState.SAVING)
-        work.ordered = True
-        work.handle = work.attempt(lambda: work.host(node).begin_save(op.vm.uuid, path))
-        return SAMPLE_S
+        return _order_save(work, node, path)
     caller, reason = work.caller()
     if caller != "running" and work.same_for("idle") >= SAVE_SETTLES_S:
+        if caller == "none" and work.tries < TRIES and not cancelling:
+            return _order_save(work, node, path)
         raise Trouble(reason or f"{node.name} ended the save without saving {op.vm.name}.", reason)
+    return SAMPLE_S
+
+
+def _order_save(work: Work, node: Node, path: str) -> float:
+    work.ordered, work.tries, work.handle = True, work.tries + 1, None
+    work.same_for("ordered")
+    work.handle = work.attempt(lambda: work.host(node).begin_save(work.operation.vm.uuid, path))
     return SAMPLE_S
 
 

@@ -42,6 +42,7 @@ class Trouble(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.raw = raw
+        self.held = False  # the node may come to have a copy yet: it stays a possible holder
 
 
 class Occupied(Trouble):
@@ -62,12 +63,21 @@ class Work:
         self.handle: Handle | None = None
         self._shown: dict[str, Any] = {}
         self.span = (0.0, 100.0)  # the part of the whole bar that the present stage fills
-        self.ordered = False  # this worker has made the call of the present stage
+        self.anew()
+        #: A call of this stage may still wait on its host: its answer was lost, or another worker made it.
+        self.doubt = self.operation.step in ("called", "spent", "resume")
         self.asked_again_at = 0.0  # seconds into the wait for a guest to shut down
         self._hosts: dict[int, HostDriver] = {}
         self._look: object = None
         self._look_since = 0.0
         self._kept_at = 0.0
+
+    def anew(self) -> None:
+        """Another stage begins: nothing was ordered in it."""
+        self.ordered = False  # this worker has made the call of the present stage
+        self.tries = 0  # how often
+        self.handle = None
+        self.doubt = False
 
     def refresh(self) -> None:
         self.operation = leases.owned(self.operation_id, self.owner)
@@ -121,11 +131,12 @@ class Work:
         return now - self._look_since
 
     def caller(self) -> tuple[str, str]:
-        """Our own call: ("none" | "running" | "ended", the reason when it failed)."""
+        """Our own call: ("none" | "running" | "ended", the reason when it failed). "none": nobody knows what
+        became of it; its answer was lost, or another worker made it."""
         if self.handle is None:
             return "none", ""
         state, reason = self.handle.poll()
-        return ("running" if state == HandleState.RUNNING else "ended"), reason
+        return {HandleState.RUNNING: "running", HandleState.LOST: "none"}.get(state, "ended"), reason
 
     # -- rows --
 
@@ -136,7 +147,7 @@ class Work:
 
     def call(self, act: Callable[[], Any]) -> Any:
         """Make a mutating call on a host, with enough of the lease left for its deadline (safety.md 3)."""
-        leases.renew(self.operation)
+        leases.secure(self.operation)
         return act()
 
     def attempt(self, act: Callable[[], Any]) -> Any:

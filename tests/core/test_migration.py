@@ -10,6 +10,7 @@ SILENT = Seen(answered=False)
 EMPTY = Seen(answered=True)
 RUNS = Seen(answered=True, present=True, process=True, running=True)
 PAUSED = Seen(answered=True, present=True, process=True)
+UNFINISHED = Seen(answered=True, present=True, process=True, incoming=True)
 COPYING = Seen(answered=True, present=True, process=True, running=True, job=True)
 SWITCHING = Seen(answered=True, present=True, process=True, job=True, switching=True)
 OTHER_JOB = Seen(answered=True, present=True, process=True, running=True, foreign_job=True)
@@ -34,7 +35,12 @@ TABLE = [
     (True, True, "ended", EMPTY, RUNS, 0, Act.SUCCEED),
     (True, False, "ended", RUNS, EMPTY, 1.9, Act.LOOK),
     (True, False, "ended", RUNS, EMPTY, 2, Act.FAIL),
-    (True, True, "none", RUNS, EMPTY, 2, Act.CANCELLED),
+    (True, True, "ended", RUNS, EMPTY, 2, Act.CANCELLED),
+    # longer, when nobody knows what became of the call: the host may still begin
+    (True, True, "none", RUNS, EMPTY, 7.9, Act.LOOK),
+    (True, True, "none", RUNS, EMPTY, 8, Act.CANCELLED),
+    (True, False, "none", RUNS, EMPTY, 7.9, Act.LOOK),
+    (True, False, "none", RUNS, EMPTY, 8, Act.FAIL),
     (True, False, "none", RUNS, PAUSED, 1, Act.LOOK),
     (True, False, "none", RUNS, PAUSED, 2, Act.REMOVE_COPY),
     # a silent side settles nothing
@@ -51,6 +57,9 @@ TABLE = [
     (True, False, "none", EMPTY, PAUSED, 1, Act.LOOK),
     (True, False, "none", EMPTY, PAUSED, 5, Act.RESUME_TARGET),
     (True, False, "none", EMPTY, EMPTY, 2, Act.FAIL),
+    # an unfinished copy lacks memory: its host removes it by itself, else we do
+    (True, False, "none", EMPTY, UNFINISHED, 59, Act.LOOK),
+    (True, False, "none", EMPTY, UNFINISHED, 60, Act.REMOVE_COPY),
     # running twice: hands off
     (True, False, "none", RUNS, RUNS, 2, Act.FREEZE),
 ]
@@ -66,7 +75,7 @@ def test_the_next_act(
     assert decision.act == act
 
 
-SIDES = [SILENT, EMPTY, RUNS, PAUSED, COPYING, SWITCHING, OTHER_JOB]
+SIDES = [SILENT, EMPTY, RUNS, PAUSED, UNFINISHED, COPYING, SWITCHING, OTHER_JOB]
 
 
 @pytest.mark.parametrize("target", SIDES)
@@ -80,6 +89,7 @@ def test_nothing_running_is_ever_stopped_or_made_to_run_twice(source: Seen, targ
             if act == Act.REMOVE_COPY:
                 assert not target.running
             if act == Act.RESUME_TARGET:
+                assert not target.incoming
                 assert source.answered
                 assert not source.process
             if act == Act.RESUME_SOURCE:

@@ -61,6 +61,9 @@ def stop_agent(tx: Tx, name: str) -> None:
 
 
 def start_agent(tx: Tx, name: str) -> None:
+    """A daemon that starts does not know how the VMs ended that it finds off."""
+    if not tx.host(name).agent:
+        tx.run("UPDATE copy SET reason = '' WHERE host = ? AND state = ?", name, DomainState.OFF)
     tx.set_host(name, agent=1)
 
 

@@ -86,7 +86,7 @@ def _value(output: bytes, code: int) -> object:
     try:
         words = json.loads(output)
     except ValueError as silence:
-        raise Failed(f"The process for the call ended without an answer (code {code}).") from silence
+        raise HostUnreachable(f"The process for the call ended without an answer (code {code}).") from silence
     if "kind" in words:
         raise rebuild(words["kind"], words["sentence"], words.get("raw", ""))
     return words.get("value")
@@ -115,6 +115,8 @@ class ChildHandle:
             output = answer.read()
         try:
             _value(output, self._child.returncode)
+        except HostUnreachable as silence:
+            return HandleState.LOST, silence.sentence
         except DriverError as error:
             return HandleState.FAILED, error.sentence
         return HandleState.DONE, ""

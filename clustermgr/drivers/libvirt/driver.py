@@ -156,6 +156,9 @@ class LibvirtHost:
     def has_file(self, path: str) -> bool:
         return self._call("look for the file", lambda handle: storage.has_file(handle, path))
 
+    def is_whole(self, path: str) -> bool:
+        return self._call("look at the file", lambda handle: storage.is_whole(handle, path))
+
     def delete_file(self, path: str) -> None:
         self._change("delete_file", path=path)
 

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 import libvirt
 
 from clustermgr.drivers.contract import Refused, VolumeSight
+from clustermgr.drivers.libvirt.errors import is_lost
 from clustermgr.drivers.libvirt.xml.settings import DiskFacts
 
 MIB = 1 << 20
@@ -142,6 +143,19 @@ def _own_pool(handle: libvirt.virConnect, name: str) -> libvirt.virStoragePool |
 
 def has_file(handle: libvirt.virConnect, path: str) -> bool:
     return _file(handle, path) is not None
+
+
+def is_whole(handle: libvirt.virConnect, path: str) -> bool:
+    """libvirt marks a file when all of it is written, and refuses to read one without the mark."""
+    if not has_file(handle, path):
+        return False
+    try:
+        handle.saveImageGetXMLDesc(path, 0)
+    except libvirt.libvirtError as error:
+        if is_lost(error):
+            raise
+        return False
+    return True
 
 
 def delete_file(handle: libvirt.virConnect, path: str) -> None:

@@ -1,0 +1,122 @@
+"""Calls without an answer are revoked, so that a host which obeys late finds nothing to obey (safety.md 1.3).
+
+A deadline ends our waiting, never the host's work: until the host was seen without domain and job, twice,
+two seconds apart, its call may still succeed. Each revoking call has a child and a deadline of its own
+(drivers), and is repeated, because every step looks first.
+"""
+
+from __future__ import annotations
+
+from clustermgr.actions import leases
+from clustermgr.drivers.contract import (
+    DomainSight,
+    DomainState,
+    DriverError,
+    HostDriver,
+    HostUnreachable,
+    NotFound,
+)
+from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
+from clustermgr.models import Node
+from clustermgr.secrets import seal, unseal
+
+SETTLE_S = 2.0
+GIVEN_UP = "Its saved state was given up, because the node may have begun to restore it."
+
+
+def doubtful(work: Work, node: Node, sight: DomainSight | None, trouble: Trouble, path: str) -> bool:
+    """Whether a call on `node` must be revoked before this trouble may be told. Marks trouble that leaves the
+    node a possible holder instead."""
+    if not work.doubt:
+        return False
+    if path and node.pk == work.operation.vm.owner_id:
+        # Nothing else can restore it there; a late copy is paused, and in it is the only memory of the VM.
+        trouble.held = True
+        return False
+    if _resumed_only(work) and sight is None:
+        return False
+    # The host's own saved state goes with an undefine, and a late start from it can only end here.
+    return sight is None or sight.state != DomainState.SAVED
+
+
+def begin(work: Work, node: Node, trouble: Trouble, path: str) -> float:
+    """Write down what is to be revoked, and why, before the first call that does it."""
+    op = work.operation
+    why = f"{trouble.sentence} {GIVEN_UP}" if path else trouble.sentence
+    memory = {**op.memory, "why": why, "raw": trouble.raw}
+    if node.pk == op.vm.owner_id and (definition := definition_of(work, node)):
+        memory["definition"] = seal(definition)
+    spent = {"saved_spent": True} if path else None
+    leases.step(op, step="revoke", memory=memory, vm_values=spent, wait_reason="")
+    work.same_for("revoking")
+    return 0.0
+
+
+def revoke(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
+    """One look and one act. Raises the Trouble that led here when it is certain that nothing comes late."""
+    op, host = work.operation, work.host(node)
+    if path and not _deleted(work, node, path):
+        work.note(f"No node can delete the saved state {path} now; {op.vm.name} waits for that")
+        leases.renew(op)
+        return SILENT_S
+    defined = sight is not None and sight.persistent and _may_undefine(work, node)
+    if defined:
+        work.call(lambda: host.undefine(op.vm.uuid))
+    alive = sight is not None and sight.has_process
+    if alive:
+        work.call(lambda: host.destroy(op.vm.uuid))
+    gone = not defined and not alive and (sight is None or sight.job is None)
+    if work.same_for(("gone", gone)) >= SETTLE_S and gone:
+        raise Trouble(op.memory["why"], op.memory["raw"])
+    leases.renew(op)
+    return SAMPLE_S
+
+
+def _may_undefine(work: Work, node: Node) -> bool:
+    """Where it can be put back, or is not at home; a late resume is revoked without."""
+    op = work.operation
+    return not _resumed_only(work) and ("definition" in op.memory or node.pk != op.vm.owner_id)
+
+
+def _resumed_only(work: Work) -> bool:
+    """The copy was there before this order: a late resume is all there can be, and needs the process."""
+    return bool(work.operation.memory.get("how") == "resume")
+
+
+def _deleted(work: Work, node: Node, path: str) -> bool:
+    """Delete a saved state through any node that reaches it. True when it was seen gone."""
+    op = work.operation
+    for each in dict.fromkeys(n for n in (node, op.source, op.target, op.vm.owner) if n is not None):
+        try:
+            return _deleted_by(work, work.host(each), path)
+        except HostUnreachable:
+            work.forget(each)
+        except DriverError:
+            continue  # this one does not reach the volume
+    return False
+
+
+def _deleted_by(work: Work, host: HostDriver, path: str) -> bool:
+    if host.has_file(path):
+        work.call(lambda: host.delete_file(path))
+    return not host.has_file(path)
+
+
+def put_back(work: Work) -> None:
+    """Give the VM's owner the definition back that revoking took. Raises HostUnreachable, DriverError."""
+    op = work.operation
+    kept = op.memory.get("definition")
+    if kept and work.host(op.vm.owner).sight(op.vm.uuid) is None:
+        work.call(lambda: work.host(op.vm.owner).define(unseal(kept)))
+
+
+def definition_of(work: Work, node: Node) -> str:
+    """As `node` has it, while that answers; else as it was before a revocation; else the cluster's copy."""
+    op = work.operation
+    try:
+        return work.host(node).read_config(op.vm.uuid).definition
+    except NotFound:
+        return unseal(op.memory.get("definition") or op.vm.definition)
+    except HostUnreachable:
+        work.forget(node)
+        return unseal(op.memory.get("definition") or op.vm.definition)
