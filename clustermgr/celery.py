@@ -11,4 +11,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clustermgr.settings")
 app = Celery("clustermgr")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = beat_schedule()
-app.conf.imports = ("clustermgr.jobs.operations", "clustermgr.jobs.watch", "clustermgr.jobs.engine")
+app.conf.imports = (
+    "clustermgr.jobs.operations",
+    "clustermgr.jobs.watch",
+    "clustermgr.jobs.engine",
+    "clustermgr.jobs.stamps",
+    "clustermgr.jobs.tidying",
+)

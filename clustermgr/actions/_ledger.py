@@ -18,13 +18,17 @@ from clustermgr import notices
 from clustermgr.access import Actor
 from clustermgr.actions import _tally
 from clustermgr.core.events import sentence
+from clustermgr.core.findings import Finding, finding
 from clustermgr.core.states import OPERATION_TRANSITIONS, SETTLED, Level, OperationState, VmState
+from clustermgr.errors import ActionRefused
 from clustermgr.models import AuditEntry, Cluster, Event, Node, Operation, Vm
 from clustermgr.ports import clock, runner
 
 log = logging.getLogger(__name__)
 #: How loud an event is in the log.
 LOUDNESS = {Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR, Level.CRITICAL: logging.CRITICAL}
+#: Orders that a cluster takes while it stands down: they end what is under way, or lead out of it.
+WHILE_DOWN = frozenset({"cancel", "stand_down", "resume_cluster", "take_over", "evict_node"})
 #: Without a process and without its memory: the next start takes everything as it is agreed.
 ENDED = (VmState.OFF, VmState.FAILED)
 
@@ -112,9 +116,35 @@ class Change:
         self.update(vm, state=state, state_reason=reason, observed_at=self.now, **values)
 
 
+class StoodDown(ActionRefused):
+    """The cluster is looked at and not touched. `entry`: the order, to be audited as refused."""
+
+    def __init__(self, cluster: Cluster, entry: Mapping[str, Any]) -> None:
+        super().__init__(stood_down(cluster))
+        self.entry = entry
+
+
+def stood_down(cluster: Cluster) -> Finding:
+    """The sentence with the reason and the fix."""
+    return finding("stood_down", cluster=cluster.name, reason=cluster.stood_down_reason)
+
+
 @contextmanager
 def change(cluster_id: int) -> Iterator[Change]:
-    """`with change(cluster.pk) as tx:` one durable transaction; news and wake-ups follow its commit."""
+    """`with change(cluster.pk) as tx:` one durable transaction; news and wake-ups follow its commit.
+
+    An order that `audit` refuses because the cluster stood down leaves nothing but its audit entry.
+    """
+    try:
+        with _transaction(cluster_id) as tx:
+            yield tx
+    except StoodDown as refusal:
+        audit(**{**refusal.entry, "accepted": False, "answer": str(refusal), "operation": None})
+        raise
+
+
+@contextmanager
+def _transaction(cluster_id: int) -> Iterator[Change]:
     tx = Change(cluster_id)
     with transaction.atomic(durable=True):
         yield tx
@@ -159,7 +189,13 @@ def audit(
     operation: Operation | None = None,
     **params: object,
 ) -> AuditEntry:
-    """Who ordered what, from where, and the answer; written for refusals too."""
+    """Who ordered what, from where, and the answer; written for refusals too. Every order comes through here,
+    so that none is accepted in a cluster that stood down (StoodDown)."""
+    if accepted and cluster_id is not None and verb not in WHILE_DOWN:
+        cluster = Cluster.objects.get(pk=cluster_id)
+        if cluster.stood_down_at is not None:
+            entry = {"actor": actor, "cluster_id": cluster_id, "verb": verb, "subject": subject, **params}
+            raise StoodDown(cluster, entry)
     return AuditEntry.objects.create(
         cluster_id=cluster_id,
         at=clock().now(),

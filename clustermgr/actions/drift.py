@@ -7,7 +7,7 @@ from typing import Any
 
 from clustermgr.access import Actor, require
 from clustermgr.actions._ledger import Change, audit, change
-from clustermgr.actions.operations import busy, refuse
+from clustermgr.actions.operations import busy, must_be_managed, refuse
 from clustermgr.actions.seen_vms import columns
 from clustermgr.core.drift import FIELDS, OTHER, Bucket
 from clustermgr.core.findings import Finding, field_finding, finding
@@ -23,6 +23,7 @@ def accept(*, actor: Actor, vm: Vm, fingerprint: str, fields: Sequence[str] | No
     Raises ActionRefused: 403, 409 (in step, or changed again), 422 (an unknown field, a name taken), 423.
     """
     require(actor, "refresh")
+    must_be_managed(actor, "refresh", vm)
     found: Finding | None = None
     status, held = 409, False
     with change(vm.cluster_id) as tx:

@@ -11,8 +11,9 @@ from typing import Any
 from django.db.models import Q
 
 from clustermgr import notices
+from clustermgr.access import CLUSTER
 from clustermgr.actions._ledger import Change, change
-from clustermgr.actions.operations import ADMIT
+from clustermgr.actions.operations import ADMIT, cancel_unbegun
 from clustermgr.actions.seen_vms import at_another_host
 from clustermgr.core.progress import ended
 from clustermgr.core.states import ACTIVE, Level, OperationKind, OperationState, Phase
@@ -32,7 +33,7 @@ class LeaseLost(Exception):
 def claim(operation_id: int, owner: str) -> bool:
     """Take an operation; False when somebody owns it, or when a live migration has no slots yet."""
     now = clock().database_now()
-    operation = Operation.objects.select_related("vm", "source", "target").get(pk=operation_id)
+    operation = Operation.objects.select_related("cluster", "vm", "source", "target").get(pk=operation_id)
     if operation.kind == OperationKind.LIVE_MIGRATION and not operation.slots.exists():
         return False
     with change(operation.cluster_id) as tx:
@@ -42,6 +43,10 @@ def claim(operation_id: int, owner: str) -> bool:
         if not taken:
             return False
         operation.refresh_from_db()
+        if operation.state == OperationState.QUEUED and operation.cluster.stood_down_at is not None:
+            outcome = f"Cancelled before it began: {operation.cluster} stood down."
+            cancel_unbegun(tx, CLUSTER, operation, outcome)
+            return False
         if operation.state == OperationState.QUEUED:
             tx.advance(operation, to=OperationState.RUNNING, started_at=tx.now, phase=Phase.PREPARING)
             tx.touch(operation.vm)

@@ -14,6 +14,7 @@ from clustermgr import notices
 from clustermgr.access import CLUSTER
 from clustermgr.actions import clusters, seen_hosts, seen_vms, watching
 from clustermgr.actions._ledger import change
+from clustermgr.actions.marks import Marks
 from clustermgr.core import health
 from clustermgr.core.health import SILENT_STATES, Word
 from clustermgr.core.readings import Config, Facts, Inventory, Load, Look, Reading, VolumesSeen
@@ -84,6 +85,7 @@ class Observer:
         self._held: dict[int, datetime] = {}
         self._volumes: dict[int, VolumesSeen] = {}
         self._configs: dict[str, tuple[Any, ...]] = {}
+        self._marks = Marks(cluster_id)
         self._gone: dict[int, datetime] = {}  # holders -> first look that did not show them
         self.settled: set[int] = set()  # nodes whose VMs were just let go by an operation: look there soon
 
@@ -93,6 +95,7 @@ class Observer:
         version = version_of(self.cluster_id)
         if version is None:
             raise ClusterGone
+        self._marks.refresh(anew=version != self.view.version)
         if version == self.view.version:
             return False
         busy_before, now = self.view.busy(), clock().now()
@@ -129,7 +132,7 @@ class Observer:
         self._judge(sweep, looked | fallen)
         self._leftovers(sweep, looked)
         self._rise(sweep)
-        if sweep:
+        if sweep or self._marks:
             self._write(sweep)
             self.refresh()
         self._figures(loads)
@@ -140,6 +143,7 @@ class Observer:
             word = self.words.get(node.pk, Word.UNHEARD)
             if word in (Word.SILENT, Word.REFUSES):
                 self.picture.forget(node.pk)
+                self._marks.forget(node.pk)
             state = health.node_state(node.state, word)
             if state is not None:
                 sweep.states.append((node, state, health.why(state, node.observed_at)))
@@ -156,9 +160,11 @@ class Observer:
             if node is None or node.state in SILENT_STATES:
                 continue
             if isinstance(reading, Inventory):
-                sweep.inventories.append(reading)
+                if self._marks.inventory(self.view, reading):
+                    sweep.inventories.append(reading)
             elif isinstance(reading, Look):
                 self.picture.add(reading)
+                self._marks.look(self.view, reading)
                 looked.add(node.pk)
             elif isinstance(reading, Load):
                 loads.append(reading)
@@ -167,8 +173,10 @@ class Observer:
                     sweep.volumes.append(reading)
             elif isinstance(reading, Facts):
                 sweep.facts.append(reading)
-            elif self._config_is_news(reading):
-                sweep.configs.append(reading)
+            else:
+                self._marks.config(self.view, reading)
+                if self._config_is_news(reading):
+                    sweep.configs.append(reading)
         return looked, loads
 
     def _config_is_news(self, found: Config) -> bool:
@@ -219,7 +227,7 @@ class Observer:
                 if role.state == VmState.UNMONITORED and not role.busy and role.id not in judged
             ]
             patient = (clock().now() - node.state_since).total_seconds() < COMPARED_WITHIN_S
-            if known and not (open_ and patient):
+            if known and not ((open_ or self._marks.left_on(node.pk)) and patient):
                 sweep.up.append(node)
 
     def _write(self, sweep: Sweep) -> None:
@@ -244,6 +252,7 @@ class Observer:
                 seen_vms.unheld(tx, [(left.id, left.vm) for left in sweep.unheld])
             for node in sweep.up:
                 seen_hosts.node_state(tx, node, NodeState.UP)
+            self._marks.write(tx, self.view)
         self._volumes |= {volumes.node: volumes for volumes in sweep.volumes}
 
     def _configurations(self, tx: Any, configs: list[Config]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from clustermgr.access import Actor, require, verb_of
-from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.actions._ledger import Change, audit, change, stood_down
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.slots import Place, Waiter, admit
 from clustermgr.core.states import (
@@ -46,7 +46,7 @@ def give(
 
     A repeated idempotency `key` of the same order returns the operation that it made before.
     """
-    if (known := _known(key, kind, vm)) is not None:
+    if (known := known_order(actor, key, kind, vm)) is not None:
         return known
     try:
         with change(vm.cluster_id) as tx:
@@ -63,7 +63,7 @@ def give(
                 params=params or {},
             )
     except IntegrityError:
-        if (known := _known(key, kind, vm)) is not None:
+        if (known := known_order(actor, key, kind, vm)) is not None:
             return known
         raise busy(vm) from None
 
@@ -90,11 +90,15 @@ def place(tx: Change, *, actor: Actor, vm: Vm, **values: Any) -> Operation:
     return operation
 
 
-def _known(key: str | None, kind: OperationKind, vm: Vm) -> Operation | None:
+def known_order(actor: Actor, key: str | None, kind: OperationKind, vm: Vm) -> Operation | None:
+    """The operation that this very order made before, by its idempotency key; None for a new one.
+
+    Raises ActionRefused when the key was given with another order: that comes before every other reason.
+    """
     known = Operation.objects.filter(idempotency_key=key).first() if key else None
     if known is None or (known.kind == kind and known.vm_id == vm.pk):
         return known
-    raise ActionRefused(finding("repeated_key", operation=known.pk), operation=known.pk)
+    raise refuse(actor, verb_of(kind), vm, finding("repeated_key", operation=known.pk), operation=known.pk)
 
 
 def _record(tx: Change, actor: Actor, operation: Operation) -> None:
@@ -140,9 +144,17 @@ def busy(vm: Vm) -> ActionRefused:
     return ActionRefused(found, status=423, operation=holder.pk if holder else None)
 
 
-def refuse(actor: Actor, verb: str, vm: Vm, *findings: Finding, status: int = 409) -> ActionRefused:
-    """Audit a refusal and return it, to be raised."""
-    refusal = ActionRefused(*findings, status=status)
+def must_be_managed(actor: Actor, verb: str, vm: Vm) -> None:
+    """Refuse an order while the cluster stands down, before any other reason. Raises ActionRefused."""
+    if vm.cluster.stood_down_at is not None:
+        raise refuse(actor, verb, vm, stood_down(vm.cluster))
+
+
+def refuse(
+    actor: Actor, verb: str, vm: Vm, *findings: Finding, status: int = 409, operation: int | None = None
+) -> ActionRefused:
+    """Audit a refusal and return it, to be raised. `operation`: the one that stands in the way."""
+    refusal = ActionRefused(*findings, status=status, operation=operation)
     audit(
         actor,
         cluster_id=vm.cluster_id,
@@ -164,7 +176,7 @@ def cancel(*, actor: Actor, operation: Operation) -> Operation:
     if operation.state == OperationState.CANCELLING:
         return operation
     with change(operation.cluster_id) as tx:
-        if operation.state == OperationState.QUEUED and _cancel_queued(tx, actor, operation):
+        if operation.state == OperationState.QUEUED and cancel_unbegun(tx, actor, operation):
             accepted = True
         else:
             operation.refresh_from_db()
@@ -183,7 +195,13 @@ def cancel(*, actor: Actor, operation: Operation) -> Operation:
     return operation
 
 
-def _cancel_queued(tx: Change, actor: Actor, operation: Operation) -> bool:
+def cancel_unbegun(
+    tx: Change,
+    actor: Actor,
+    operation: Operation,
+    outcome: str = "Cancelled before it began; nothing was changed.",
+) -> bool:
+    """End an order that no worker has taken yet; False when one was faster."""
     done = tx.advance(
         operation,
         to=OperationState.CANCELLED,
@@ -191,7 +209,7 @@ def _cancel_queued(tx: Change, actor: Actor, operation: Operation) -> bool:
         finished_at=tx.now,
         cancel_requested_by=actor.name,
         wait_reason="",
-        outcome="Cancelled before it began; nothing was changed.",
+        outcome=outcome[:500],
     )
     if done:
         Slot.objects.filter(operation=operation).delete()

@@ -22,7 +22,9 @@ WORDS = {Remedy.RESTART: "restarted on its node", Remedy.FAIL_OVER: "started on 
 
 
 def failed_vms(cluster: Cluster) -> list[Vm]:
-    """VMs that should run, failed, and that no order holds."""
+    """VMs that should run, failed, and that no order holds. None in a cluster that stands down."""
+    if cluster.stood_down_at is not None:
+        return []
     rows = Vm.objects.filter(cluster=cluster, state=VmState.FAILED, wanted=Wanted.RUNNING)
     return list(rows.exclude(operations__state__in=ACTIVE).select_related("owner", "volume"))
 

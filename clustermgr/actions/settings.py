@@ -6,7 +6,7 @@ from typing import Any
 
 from clustermgr.access import Actor, require
 from clustermgr.actions._ledger import audit, change
-from clustermgr.actions.operations import busy, give, refuse
+from clustermgr.actions.operations import busy, give, known_order, must_be_managed, refuse
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.settings_rules import CLUSTER_FIELDS, FIELDS, HOST_FIELDS, LABELS, clean
 from clustermgr.core.states import ACTIVE, NodeState, OperationKind
@@ -31,8 +31,9 @@ def change_settings(
     Raises ActionRefused: 403, 409, 422 (a finding per field), 423.
     """
     require(actor, "change_settings")
-    if key and (known := Operation.objects.filter(idempotency_key=key, vm=vm).first()):
+    if (known := known_order(actor, key, OperationKind.SETTINGS, vm)) is not None:
         return known
+    must_be_managed(actor, "change_settings", vm)
     node = vm.owner
     values, found = clean(changes, node=node.name, node_memory_mib=node.memory_mib, node_cpus=node.cpus)
     if found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clustermgr.access import Actor, require, verb_of
-from clustermgr.actions.operations import busy, give, refuse
+from clustermgr.actions.operations import busy, give, known_order, must_be_managed, refuse
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.placement import judge, obstacles
@@ -71,8 +71,9 @@ def _planned(
 ) -> Operation:
     verb = verb_of(kind)
     require(actor, verb)
-    if key and (known := Operation.objects.filter(idempotency_key=key, vm=vm, kind=kind).first()):
+    if (known := known_order(actor, key, kind, vm)) is not None:
         return known
+    must_be_managed(actor, verb, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
     if found := _source_obstacles(vm, kind):
@@ -124,8 +125,9 @@ def _power(
     params: dict[str, object],
 ) -> Operation:
     require(actor, kind.value)
-    if key and (known := Operation.objects.filter(idempotency_key=key, vm=vm, kind=kind).first()):
+    if (known := known_order(actor, key, kind, vm)) is not None:
         return known
+    must_be_managed(actor, kind.value, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
     if vm.owner.state != NodeState.UP:

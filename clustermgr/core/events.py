@@ -51,6 +51,17 @@ SENTENCES: dict[str, str] = {
     "node_agent_down": "The hypervisor daemon of {node} does not answer; its machine does.",
     "volume_lost": "{node} no longer reaches the volume {volume}.",
     "volume_found": "{node} reaches the volume {volume} again.",
+    "stood_down": "The cluster stands down: {reason}",
+    "resumed": "The cluster is managed again.",
+    "taken_over": "Management of the cluster was taken over (epoch {epoch}); its virtual machines are "
+    "stamped anew.",
+    "second_manager": "The cluster stands down, because it is not the only manager: {reason}",
+    "foreign_host": "{node} is kept out: {vms} there carry the stamp of another manager.",
+    "restored": "The cluster stands down after its database was put back: {reason}",
+    "stale_definition_removed": "A definition of {vm} that was left behind on {node} was removed; it "
+    "belongs to {owner}.",
+    "stale_definition_kept": "{node} still has a definition of {vm}, which belongs to {owner}: {reason}",
+    "autostart_forbidden": "{vm} was set to start with {node}; that was switched off: the cluster starts it.",
     "cluster_created": "The cluster {cluster} was created.",
     "node_added": "{node} was added to the cluster.",
     "node_evicted": "{node} ({address}) was evicted from the cluster.",

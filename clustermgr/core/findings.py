@@ -59,6 +59,15 @@ SENTENCES: dict[str, str] = {
     # one change at a time
     "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
     "changed_meanwhile": "{vm} changed while this order was given. Look at it again.",
+    # a cluster that is not managed from here now
+    "stood_down": "{cluster} stands down and takes no orders. {reason} An administrator resumes it, or takes "
+    "over its management, on its Management page.",
+    "take_over_needed": "{cluster} stood down by itself, because it may not be the only manager. Make sure that "
+    "no other one runs, then take over management.",
+    "nobody_to_take_over_from": "{cluster} is managed from here, and no other manager is known. Nothing was "
+    "changed.",
+    "foreign_host": "Virtual machines on {node} are managed from elsewhere: {vms}. Evict the host there, or "
+    "take over management on the Management page of {cluster}.",
     # moving
     "source_not_up": "{node} is {state}; a planned move needs a running source.",
     "node_silent": "{node} is {state}; it takes orders again when it is up.",
@@ -90,7 +99,7 @@ SENTENCES: dict[str, str] = {
     "drift_gone": "The configuration of {vm} on its host changed again since you looked. Look at it afresh.",
     "no_drift": "{vm} is in step with its host; there is nothing to accept.",
     "nothing_changed": "Nothing was changed: every field has the value that it had.",
-    "repeated_key": "This order was given before and is task {operation}.",
+    "repeated_key": "This key was sent before with another order, task {operation}. Order again with a new key; a page loaded anew has one.",
 }
 
 

@@ -6,6 +6,7 @@ import logging
 
 from clustermgr.actions import clusters
 from clustermgr.drivers.contract import DriverError
+from clustermgr.errors import ActionRefused
 from clustermgr.jobs import readings
 from clustermgr.jobs.hosts import connect_to
 from clustermgr.models import Node, Vm
@@ -31,4 +32,6 @@ def take_in_all(nodes: list[Node], hints: clusters.Hints | None = None) -> list[
             take_in(node, hints)
         except DriverError as error:
             silent.append(f"{node.name} was not read: {error.sentence}")
+        except ActionRefused as refusal:
+            silent.append(f"{node.name} was not taken in: {refusal}")
     return silent

@@ -8,6 +8,7 @@ from clustermgr.jobs.live_migration import live_migration
 from clustermgr.jobs.recovery import recovery
 from clustermgr.jobs.relocation import relocation
 from clustermgr.jobs.settings import settings
+from clustermgr.jobs.tidying import tidy_up
 from clustermgr.jobs.work import Step
 
 PROGRAMS: dict[str, Step] = {
@@ -20,4 +21,5 @@ PROGRAMS: dict[str, Step] = {
     OperationKind.SAVE: power.save,
     OperationKind.SETTINGS: settings,
     OperationKind.RECOVERY: recovery,
+    OperationKind.TIDY: tidy_up,
 }

@@ -44,6 +44,7 @@ class Watcher:
     _beat_at: float = float("-inf")
     _rows_at: float = float("-inf")
     _over: bool = False
+    _followed: int | None = None  # the version whose nodes and VMs the eyes look at
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.cluster_id)
@@ -63,7 +64,9 @@ class Watcher:
 
     def tick(self) -> None:
         """Take what the eyes read, beat once a second, and record what changed."""
-        if self.observer.refresh() or not self.eyes:
+        self.observer.refresh()
+        if self._followed != self.observer.view.version:
+            self._followed = self.observer.view.version
             self._follow_nodes()
         now = clock().monotonic()
         words = self._beat(now) if now - self._beat_at >= INTERVAL else {}
@@ -115,6 +118,8 @@ class Watcher:
             if eye is None:
                 eye = Eye(node.pk, way, node.host_uuid, not node.taken_in, phase=index / len(nodes))
                 self._open(eye)
+            if not node.taken_in:
+                eye.again()
             eye.wanted = self.observer.wanted_configs(node.pk)
 
     def _open(self, eye: Eye) -> None:
