@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 def start(place: Installation) -> None:
     began = clock().monotonic()
-    log = Log(place.var / "log" / "clustermgr.log")
+    log = Log(place.var / "log" / "clustermgr.log", form=settings.LOG_FORM)
     keeper = Keeper(environment=_environment(place), folder=str(settings.BASE_DIR), log=log, clock=clock())
     try:
         _redis(place, keeper)
