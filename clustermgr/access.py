@@ -25,6 +25,11 @@ VERBS: dict[str, Role] = {
     "cancel": Role.OPERATOR,
     "refresh": Role.OPERATOR,
     "change_settings": Role.ADMINISTRATOR,
+    "create_cluster": Role.ADMINISTRATOR,
+    "test_connection": Role.ADMINISTRATOR,
+    "add_node": Role.ADMINISTRATOR,
+    "change_access": Role.ADMINISTRATOR,
+    "evict_node": Role.ADMINISTRATOR,
     "view_audit": Role.ADMINISTRATOR,
     "all_tokens": Role.ADMINISTRATOR,
 }

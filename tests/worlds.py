@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from clustermgr.core.states import (
+    CandidateState,
     Level,
     NodeState,
     OperationKind,
@@ -21,6 +22,7 @@ from clustermgr.core.states import (
     Wanted,
 )
 from clustermgr.models import (
+    Candidate,
     Cluster,
     Drift,
     Event,
@@ -88,8 +90,31 @@ def usual() -> SimpleNamespace:
     made["busy01"] = vm("busy01", on=one, volume=csv)
     made["task"] = operation(made["busy01"], target=two, state=OperationState.QUEUED, phase="queued")
     made["drift"] = drift(made["off01"])
+    made["test"] = candidate(c1)
     made["event"] = event(c1, "vm_started", vm=made["web01"], node=one)
     return SimpleNamespace(**made)
+
+
+def candidate(cluster: Cluster, name: str = "hv-09", **values: Any) -> Candidate:
+    """A host whose test came to a good end."""
+    now = clock().now()
+    return Candidate.objects.create(
+        **{
+            "cluster": cluster,
+            "name": name,
+            "driver": "lab",
+            "address": f"lab:{name}",
+            "state": CandidateState.READY,
+            "host_uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
+            "facts": {"hostname": name, "hypervisor": "Simulated KVM 9.0", "vms": 2},
+            "findings": [{"level": "ok", "what": "It answers.", "advice": ""}],
+            "means": "nothing",
+            "asked_by": "ana",
+            "sent_at": now,
+            "created_at": now,
+            **values,
+        }
+    )
 
 
 def see(node: Node, volume: Volume, *, reachable: bool = True, active: bool = True) -> VolumeAccess:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.text import slugify
 
 from clustermgr.access import CLUSTER, Actor, require
@@ -17,28 +18,61 @@ from clustermgr.core.findings import field_finding
 from clustermgr.core.readings import Config, Inventory, Seen
 from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, VolumeKind, Wanted
 from clustermgr.errors import ActionRefused
-from clustermgr.models import Cluster, Holder, Node, Vm, Volume, WatchShard
+from clustermgr.models import AuditEntry, Cluster, Holder, Node, Vm, Volume, WatchShard
 from clustermgr.ports import clock
 from clustermgr.secrets import seal
 
 #: What is known of VMs beyond their definitions: {"web01": {"priority": "high", "possible_owners": ["n1"]}}
 Hints = Mapping[str, Mapping[str, Any]]
+LONGEST_NAME = 60
 AGREED = ("name", "memory_mib", "vcpus", "notes")  # settings with a column of their own
 
 
-def create_cluster(*, actor: Actor, name: str, slug: str = "", **values: Any) -> Cluster:
-    """An empty cluster that is watched from now on. `values`: columns such as allow_unsafe_migration."""
-    require(actor, "change_settings")
-    slug = slug or slugify(name)
-    if Cluster.objects.filter(name=name).exists() or Cluster.objects.filter(slug=slug).exists():
-        raise ActionRefused(field_finding("name", f"There is a cluster called “{name}” already."), status=422)
-    with transaction.atomic():
-        cluster = Cluster.objects.create(name=name, slug=slug, created_at=clock().now(), **values)
-        WatchShard.objects.create(cluster=cluster)
+def create_cluster(
+    *, actor: Actor, name: str, slug: str = "", key: str | None = None, **values: Any
+) -> Cluster:
+    """An empty cluster that is watched from now on. `values`: columns such as allow_unsafe_migration.
+
+    The same idempotency `key` returns the cluster that it made. Raises ActionRefused: 403, 422.
+    """
+    require(actor, "create_cluster")
+    if (known := _made_by(actor, key)) is not None:
+        return known
+    name = " ".join(name.split())
+    slug = slug or slugify(name)[:50]
+    try:
+        with transaction.atomic():
+            if found := _wrong(name, slug):
+                raise IntegrityError
+            cluster = Cluster.objects.create(name=name, slug=slug, created_at=clock().now(), **values)
+            WatchShard.objects.create(cluster=cluster)
+    except IntegrityError:
+        found = found or _wrong(name, slug)
+        subject = "".join(char for char in name if char.isprintable())
+        audit(actor, cluster_id=None, verb="create_cluster", subject=subject, accepted=False, answer=found)
+        raise ActionRefused(field_finding("name", found), status=422) from None
     with change(cluster.pk) as tx:
         tx.event("cluster_created", actor=actor.name, cluster=name)
-        audit(actor, cluster_id=cluster.pk, verb="create_cluster", subject=name, accepted=True)
+        words = {"key": key} if key else {}
+        audit(actor, cluster_id=cluster.pk, verb="create_cluster", subject=name, accepted=True, **words)
     return cluster
+
+
+def _wrong(name: str, slug: str) -> str:
+    """The rule that a new cluster's name breaks, or nothing."""
+    if not slug or len(name) > LONGEST_NAME or not name.isprintable():
+        return f"A cluster's name has 1 to {LONGEST_NAME} printable characters, with a letter a–z or a digit."
+    if Cluster.objects.filter(Q(name__iexact=name) | Q(slug=slug)).exists():
+        return f"There is a cluster called “{name}” already. Choose another name."
+    return ""
+
+
+def _made_by(actor: Actor, key: str | None) -> Cluster | None:
+    if not key:
+        return None
+    made = AuditEntry.objects.filter(verb="create_cluster", accepted=True, params__key=key)
+    entry = made.filter(username=actor.name).select_related("cluster").first()
+    return entry.cluster if entry else None
 
 
 def add_node(

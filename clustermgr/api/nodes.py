@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest
@@ -36,5 +37,7 @@ def show_node(request: HttpRequest, cluster: Ref, node: Ref) -> Any:
         "slots_used": found.slots_used,
         "slots": found.slots,
         "vms": [row.name for row in found.roles],
+        "migration_address": found.migration_address,
+        "access": asdict(found.access),
     }
     return {**Node.from_orm(found.node).dict(), **more}

@@ -144,6 +144,58 @@ class Node(Schema):
     seen_at: datetime | None
 
 
+class HostKey(Schema):
+    """A public key that a host shows. `fingerprint`: as ssh-keygen -l prints it."""
+
+    kind: str
+    fingerprint: str
+    line: str
+
+
+class NodeAccess(Schema):
+    """How a node is signed in to; `means` says with what, never the secret itself."""
+
+    transport: str
+    means: str
+    host_key: HostKey | None
+    changed_at: datetime | None
+    changed_by: str
+
+
+class TestFinding(Schema):
+    """`level`: error (it cannot be added like this), warning or ok."""
+
+    level: str
+    what: str
+    advice: str
+
+
+class NodeTest(Schema):
+    """A test of a connection. `state`: testing, key_to_confirm, ready, refused or used. `node`: the one whose
+    way in is tested, or that this host became. `facts`: what was seen, with `vms` that would become roles."""
+
+    id: int
+    cluster: str
+    node: str
+    name: str
+    address: str
+    migration_address: str
+    means: str
+    state: str
+    host_keys: list[HostKey]
+    host_key: HostKey | None
+    findings: list[TestFinding]
+    facts: dict[str, Any]
+    asked_by: str
+    created_at: datetime
+
+
+class Evicted(Schema):
+    """The node that left."""
+
+    name: str
+
+
 class NodeDetail(Node):
     address: str
     cpu_model: str
@@ -152,6 +204,8 @@ class NodeDetail(Node):
     slots_used: int
     slots: int
     vms: list[str]
+    migration_address: str
+    access: NodeAccess
 
 
 class Cluster(Schema):

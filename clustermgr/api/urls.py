@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from clustermgr.api import clusters, errors, events, nodes, operations, orders, tokens, vms
+from clustermgr.api import clusters, errors, events, hosts, operations, orders, tokens, vms
 from clustermgr.api.reading import StrictParser
 
 DESCRIPTION = (
@@ -40,7 +40,7 @@ api = Api(
     docs_url=None,
     parser=StrictParser(),
 )
-for part in (clusters, nodes, vms, orders, operations, events):
+for part in (clusters, hosts, vms, orders, operations, events):
     api.add_router("/clusters", part.router)
 api.add_router("/tokens", tokens.router)
 api.add_router("/me", tokens.me)

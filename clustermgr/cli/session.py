@@ -33,7 +33,7 @@ class Session:
             if len(names) > 1:
                 raise WrongWords(f"There are several clusters; name one with --cluster: {', '.join(names)}.")
             if not names:
-                raise Refused("There is no cluster yet.")
+                raise Refused("There is no cluster yet. Make one: clusterctl cluster create NAME")
             self._cluster = names[0]
         return path("clusters", self._cluster, *parts)
 

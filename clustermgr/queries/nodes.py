@@ -9,6 +9,7 @@ from django.db.models import Count
 
 from clustermgr.core.states import NodeState, VolumeKind
 from clustermgr.models import Cluster, Event, Network, Node, Slot, Volume, VolumeAccess
+from clustermgr.queries.hosts import Access, access
 from clustermgr.queries.rows import NodeRow, VmRow, node_rows_of, nodes, vm_rows_of, vms
 
 PAGE = 100
@@ -31,10 +32,12 @@ class NodeDetail:
     events: list[Event]
     slots_used: int
     slots: int
+    migration_address: str
+    access: Access
 
 
 def node_detail(cluster: Cluster, pk: int) -> NodeDetail | None:
-    row = nodes().filter(cluster=cluster, pk=pk).first()
+    row = nodes().select_related("access").filter(cluster=cluster, pk=pk).first()
     if row is None:
         return None
     return NodeDetail(
@@ -49,6 +52,8 @@ def node_detail(cluster: Cluster, pk: int) -> NodeDetail | None:
         events=list(Event.objects.filter(node=row).select_related("vm", "node", "operation")[:10]),
         slots_used=Slot.objects.filter(node=row).count(),
         slots=cluster.live_migrations_per_node,
+        migration_address=row.migration_address,
+        access=access(row),
     )
 
 

@@ -28,6 +28,9 @@ ROUTES = [
 BODIES = {
     "change_settings": {"version": 1, "changes": {"notes": "x"}, "base": {"notes": ""}},
     "refresh": {"fingerprint": "f" * 64},
+    "add_node": {"test": 999},
+    "evict_node": {"name": "another"},
+    "create_cluster": {"name": "Another"},
     "own_tokens": {"name": "another", "role": "viewer", "days": 3},
 }
 
@@ -39,6 +42,7 @@ def address(path: str, world: SimpleNamespace) -> str:
         "node": world.one.pk,
         "operation": world.task.pk,
         "event": world.event.pk,
+        "test": world.test.pk,
         "token": (ApiToken.objects.order_by("pk").first() or SimpleNamespace(pk=1)).pk,
     }
     return path.format(**words)
