@@ -110,9 +110,10 @@ def release(operation_id: int, owner: str) -> None:
 def show_progress(operation: Operation, figures: dict[str, Any], *, keep: bool) -> None:
     """Publish figures to the browsers; `keep` also writes them to the row, with the lease's renewal."""
     operation.progress = figures
+    # First the browsers: a write may wait for others' writes, and figures are worth little when they are late.
+    notices.publish([notices.Progress(operation.cluster_id, operation.pk, operation.vm_id, figures)])
     if keep:
         renew(operation, progress=figures)
-    notices.publish([notices.Progress(operation.cluster_id, operation.pk, operation.vm_id, figures)])
 
 
 def step(

@@ -14,11 +14,12 @@ NAMES = ("phase", "pass", "percent", "sent", "left", "total", "rate", "dirty_rat
 
 
 def fields(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """`percent` is the bar's number; `percent_text` and all others are texts."""
+    """`percent` is the bar's number, `at` the host's time of the sample (unix seconds), by which `make bench`
+    tells how late a page is; `percent_text` and all others are texts."""
     known = {name: figures.get(name) for name in NAMES}
     lines = render_to_string("parts/_figures.txt", {"p": known}).splitlines()
     texts: dict[str, Any] = dict(line.split("=", 1) for line in lines if "=" in line)
-    return {"percent": known["percent"], **texts}
+    return {"percent": known["percent"], "at": figures.get("at"), **texts}
 
 
 def patches(operations: Iterable[tuple[int, int, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:

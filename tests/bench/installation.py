@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -49,6 +50,7 @@ def settings_of(var: Path) -> None:
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
     django.setup()
+    logging.disable(logging.INFO)
 
 
 def rows_of() -> Any:

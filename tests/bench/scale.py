@@ -3,6 +3,7 @@ the same code that takes real hosts in."""
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def guests(nodes: int, vms: int) -> tuple[VmSpec, ...]:
         VmSpec(
             f"vm-{n:05d}",
             on=node_name(n % nodes),
-            memory_mib=SIZES_GIB[n % len(SIZES_GIB)] * 1024,
+            memory_mib=SIZES_GIB[(n + n // nodes) % len(SIZES_GIB)] * 1024,
             vcpus=1 + n % 4,
             state="running" if n % 10 else ("off", "saved")[n // 10 % 2],
             dirty_mib_s=4.0 + n % 7,
@@ -94,6 +95,7 @@ def main() -> None:
     from django.core.management import call_command
 
     django.setup()
+    logging.disable(logging.INFO)  # a line for each of thousands of events says nothing here
     call_command("migrate", interactive=False, verbosity=0)
     fill(int(sys.argv[1]), int(sys.argv[2]))
 
