@@ -155,9 +155,9 @@ def _transaction(cluster_id: int) -> Iterator[Change]:
             version = Cluster.objects.values_list("version", flat=True).get(pk=cluster_id)
             news = notices.Changed(cluster_id, version, tuple(tx.subjects))
             _after_commit(notices.publish, [news])
+        _after_commit(_write_down, tx.events)
         for task, args, queue in tx.wakes:
             _after_commit(runner().enqueue, task, *args, queue=queue)
-        _after_commit(_write_down, tx.events)
 
 
 def _write_down(events: list[Event]) -> None:
