@@ -106,7 +106,7 @@ def candidate(cluster: Cluster, name: str = "hv-09", **values: Any) -> Candidate
             "address": f"lab:{name}",
             "state": CandidateState.READY,
             "host_uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
-            "facts": {"hostname": name, "hypervisor": "Simulated KVM 9.0", "vms": 2},
+            "facts": {"hostname": name, "hypervisor": "Simulated", "cpus": 4, "memory_mib": 8192, "vms": 2},
             "findings": [{"level": "ok", "what": "It answers.", "advice": ""}],
             "means": "nothing",
             "asked_by": "ana",

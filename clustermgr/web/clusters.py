@@ -19,7 +19,8 @@ def chooser(request: HttpRequest) -> HttpResponse:
     found = queries.clusters()
     if len(found) == 1 and request.GET.get("all") != "1":
         return redirect("overview", found[0].slug)
-    return render(request, "clusters.html", {"clusters": found, "actor": who})
+    context = {"clusters": found, "actor": who, "may_create": who.may("create_cluster")}
+    return render(request, "clusters.html", context)
 
 
 @require_safe

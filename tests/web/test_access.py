@@ -14,6 +14,8 @@ OPEN = dict.fromkeys(ROLES, True)
 VIEW = {"administrator": True, "operator": True, "viewer": True}
 OPERATE = {"administrator": True, "operator": True}
 ADMINISTER = {"administrator": True}
+#: A page that only takes orders answers 405 to whoever looks at it.
+SIGNED_IN = {role: True for role in ROLES if role != "nobody"}
 
 #: Name of the address -> who may GET it, who may POST to it (None: no POST there).
 TABLE: dict[str, tuple[dict[str, bool], dict[str, bool] | None]] = {
@@ -23,6 +25,13 @@ TABLE: dict[str, tuple[dict[str, bool], dict[str, bool] | None]] = {
     "sign-out": (OPEN, {role: True for role in ROLES if role != "nobody"}),
     "tokens": (VIEW, VIEW),
     "token-revoke": ({role: True for role in ROLES if role != "nobody"}, VIEW),
+    "cluster-new": (ADMINISTER, ADMINISTER),
+    "node-add": (ADMINISTER, ADMINISTER),
+    "node-test": (ADMINISTER, None),
+    "node-test-key": (SIGNED_IN, ADMINISTER),
+    "node-test-use": (SIGNED_IN, ADMINISTER),
+    "node-access": (ADMINISTER, ADMINISTER),
+    "node-evict": (ADMINISTER, ADMINISTER),
     "overview": (VIEW, None),
     "roles": (VIEW, None),
     "role-by-name": (VIEW, None),
@@ -76,7 +85,10 @@ def address(name: str, world: SimpleNamespace) -> str:
         "role-by-name": [slug, "web01"],
         "node-by-name": [slug, "hv-01"],
         "power": [slug, vm, "start"],
+        "cluster-new": [],
         "node": [slug, world.one.pk],
+        **{name: [slug, world.test.pk] for name in ("node-test", "node-test-key", "node-test-use")},
+        **{name: [slug, world.one.pk] for name in ("node-access", "node-evict")},
         "task": [slug, world.task.pk],
         "cancel": [slug, world.task.pk],
         "event": [slug, world.event.pk],
