@@ -45,7 +45,8 @@ def plug_in(layout: Layout, number: int, node_pid: int) -> None:
     in_namespace(switch, "ip", "link", "set", port, "master", "sw0", "up")
     for words in (
         ("link", "set", "lo", "up"),
-        ("link", "add", GUEST_BRIDGE, "type", "bridge"),
+        # The same after each power-on, as a machine's is: its peers remember it for half a minute.
+        ("link", "add", GUEST_BRIDGE, "address", f"52:54:00:77:01:{number:02x}", "type", "bridge"),
         ("link", "set", "up0", "master", GUEST_BRIDGE, "up"),
         ("link", "set", GUEST_BRIDGE, "up"),
         ("addr", "add", f"{node_address(number)}/24", "dev", GUEST_BRIDGE),
