@@ -12,6 +12,7 @@ from clustermgr.core.events import SENTENCES
 from clustermgr.core.states import Level
 from clustermgr.models import AuditEntry, Cluster, Event
 from clustermgr.queries.roles import whole
+from clustermgr.queries.rows import told
 
 PAGE = 100
 RANK = {Level.INFO: 0, Level.WARNING: 1, Level.ERROR: 2, Level.CRITICAL: 3}
@@ -53,10 +54,10 @@ class EventList:
 
 
 def event_list(cluster: Cluster, wanted: EventFilter) -> EventList:
-    found = _filtered(Event.objects.filter(cluster=cluster), wanted)
+    found = _filtered(told().filter(cluster=cluster), wanted)
     if wanted.before:
         found = found.filter(pk__lt=wanted.before)
-    rows = list(found.select_related("vm", "node", "operation", "cause").order_by("-id")[: wanted.limit + 1])
+    rows = list(found.order_by("-id")[: wanted.limit + 1])
     older = rows[wanted.limit - 1].pk if len(rows) > wanted.limit else None
     return EventList(rows[: wanted.limit], rows[0].pk if rows else 0, older)
 
@@ -97,13 +98,13 @@ class EventDetail:
 
 
 def event_detail(cluster: Cluster, pk: int) -> EventDetail | None:
-    related = Event.objects.filter(cluster=cluster).select_related("vm", "node", "operation", "cause")
+    related = told().filter(cluster=cluster)
     found = related.filter(pk=pk).first()
     if found is None:
         return None
     near = related.filter(at__gte=found.at - AROUND, at__lte=found.at + AROUND)
     effects = related.filter(cause=found).order_by("id")[:20]
-    return EventDetail(found, list(effects), list(near.order_by("id")[:50]))
+    return EventDetail(found, list(effects), list(near.order_by("at", "id")[:50]))
 
 
 @dataclass(frozen=True, slots=True)

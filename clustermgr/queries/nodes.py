@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from clustermgr.core.states import NodeState, VolumeKind
-from clustermgr.models import Cluster, Event, Network, Node, Slot, Volume, VolumeAccess
+from clustermgr.models import Cluster, Event, Network, Node, Slot, Vm, Volume, VolumeAccess
 from clustermgr.queries.hosts import Access, access
-from clustermgr.queries.rows import NodeRow, VmRow, node_rows_of, nodes, vm_rows_of, vms
+from clustermgr.queries.rows import NodeRow, VmRow, node_rows_of, nodes, told, vm_rows_of, vms
 
 PAGE = 100
 
@@ -49,7 +50,7 @@ def node_detail(cluster: Cluster, pk: int) -> NodeDetail | None:
         networks=sorted(row.networks),
         roles=vm_rows_of(vms().filter(owner=row).order_by("name")[:PAGE]),
         volumes=list(VolumeAccess.objects.filter(node=row).select_related("volume").order_by("volume__name")),
-        events=list(Event.objects.filter(node=row).select_related("vm", "node", "operation")[:10]),
+        events=list(told().filter(node=row)[:10]),
         slots_used=Slot.objects.filter(node=row).count(),
         slots=cluster.live_migrations_per_node,
         migration_address=row.migration_address,
@@ -102,7 +103,9 @@ class Matrix:
 
 def storage(cluster: Cluster) -> Matrix:
     columns = _columns(cluster)
-    found = Volume.objects.filter(cluster=cluster).select_related("owner").annotate(roles=Count("vms"))
+    roles = Vm.objects.filter(volume=OuterRef("pk")).order_by().values("volume").annotate(n=Count("pk"))
+    found = Volume.objects.filter(cluster=cluster).select_related("owner")
+    found = found.annotate(roles=Coalesce(Subquery(roles.values("n")), 0))
     access: dict[tuple[int, int], VolumeAccess] = {
         (each.volume_id, each.node_id): each for each in VolumeAccess.objects.filter(volume__cluster=cluster)
     }

@@ -10,7 +10,7 @@ from clustermgr.core.states import ACTIVE, SETTLED, OperationKind, OperationStat
 from clustermgr.models import Cluster, Event, Operation, Slot
 from clustermgr.ports import clock
 from clustermgr.queries.roles import whole
-from clustermgr.queries.rows import OperationRow, operation_row, operations
+from clustermgr.queries.rows import OperationRow, operation_row, operations, told
 
 PAGE = 100
 MOVES = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION, OperationKind.MOVE)
@@ -92,5 +92,4 @@ def migrations(cluster: Cluster) -> Centre:
 
 
 def task_events(operation: Operation) -> list[Event]:
-    found = Event.objects.filter(operation=operation).select_related("vm", "node", "operation")
-    return list(found.order_by("at", "id")[:PAGE])
+    return list(told().filter(operation=operation).order_by("at", "id")[:PAGE])

@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 
 from clustermgr.core.states import ACTIVE, PRIORITY_RANK, VmState
 from clustermgr.models import Cluster, Event, Holder, Node, Vm
-from clustermgr.queries.rows import OperationRow, VmRow, operation_row, operations, vm_rows_of, vms
+from clustermgr.queries.rows import OperationRow, VmRow, operation_row, operations, told, vm_rows_of, vms
 
 PAGE = 100
 
@@ -166,7 +166,7 @@ def role_detail(cluster: Cluster, pk: int, *, moves: int = 0, events: int = 0) -
 
 
 def role_events(vm_id: int, limit: int) -> list[Event]:
-    return list(Event.objects.filter(vm_id=vm_id).select_related("node", "vm", "operation")[:limit])
+    return list(told().filter(vm_id=vm_id)[:limit])
 
 
 def role_operations(vm_id: int, limit: int = 100) -> list[OperationRow]:

@@ -21,7 +21,7 @@ from clustermgr.core.states import (
     VmState,
     cancellable,
 )
-from clustermgr.models import Drift, Node, Operation, Vm
+from clustermgr.models import Drift, Event, Node, Operation, Vm
 from clustermgr.ports import clock
 
 FRESH_S = 15
@@ -202,6 +202,15 @@ def operations() -> QuerySet[Operation]:
 def operation_rows(ids: Iterable[int]) -> list[OperationRow]:
     found = {row.pk: row for row in operations().filter(pk__in=list(ids))}
     return [operation_row(found[pk]) for pk in ids if pk in found]
+
+
+def told() -> QuerySet[Event]:
+    """Events with the names that their rows show."""
+    names = ("vm__name", "node__name")
+    return Event.objects.select_related("vm", "node").only(*_EVENT, *names)
+
+
+_EVENT = ("at", "level", "code", "params", "actor", "cluster", "vm", "node", "operation", "cause")
 
 
 def vms() -> QuerySet[Vm]:

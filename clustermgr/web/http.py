@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.template import TemplateDoesNotExist
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 
 from clustermgr import logs
 from clustermgr.access import VERBS, Actor, require, role_of
@@ -102,6 +104,12 @@ def page(here: Here, template: str, context: dict[str, Any] | None = None, statu
         return render(request, template, {"layout": DIALOG, "in_dialog": True, **found}, status=status)
     frame = PANES if is_part(request) else FRAME
     return render(request, template, {"layout": frame, **_shell(here), **found}, status=status)
+
+
+def lazy(query: Callable[..., Any], *arguments: Any) -> Any:
+    """What a page shows, asked for when the template comes to it: the parts that stand on every page are
+    fetched often, and need nothing of the page around them."""
+    return SimpleLazyObject(partial(query, *arguments))
 
 
 def _region(here: Here, template: str, region: str, found: dict[str, Any]) -> HttpResponse:

@@ -8,13 +8,13 @@ from django.views.decorators.http import require_safe
 
 from clustermgr.models import Node
 from clustermgr.queries import nodes as queries
-from clustermgr.web.http import enter, page, to
+from clustermgr.web.http import enter, lazy, page, to
 
 
 @require_safe
 def node_list(request: HttpRequest, slug: str) -> HttpResponse:
     here = enter(request, slug)
-    return page(here, "nodes.html", {"nodes": queries.node_list(here.cluster)})
+    return page(here, "nodes.html", {"nodes": lazy(queries.node_list, here.cluster)})
 
 
 @require_safe
@@ -37,10 +37,10 @@ def node_by_name(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @require_safe
 def storage(request: HttpRequest, slug: str) -> HttpResponse:
     here = enter(request, slug)
-    return page(here, "storage.html", {"storage": queries.storage(here.cluster)})
+    return page(here, "storage.html", {"storage": lazy(queries.storage, here.cluster)})
 
 
 @require_safe
 def networks(request: HttpRequest, slug: str) -> HttpResponse:
     here = enter(request, slug)
-    return page(here, "networks.html", {"networks": queries.networks(here.cluster)})
+    return page(here, "networks.html", {"networks": lazy(queries.networks, here.cluster)})

@@ -12,7 +12,7 @@ from clustermgr.core.words import KINDS
 from clustermgr.errors import ActionRefused
 from clustermgr.queries import operations as queries
 from clustermgr.queries.rows import operation_row
-from clustermgr.web.http import enter, is_part, ordered, page
+from clustermgr.web.http import enter, is_part, lazy, ordered, page
 from clustermgr.web.words import TASKS
 
 STATE_CHOICES = [(state.value, TASKS[state].word) for state in OperationState]
@@ -24,7 +24,7 @@ def tasks(request: HttpRequest, slug: str) -> HttpResponse:
     if request.GET.get("region") == "dock":
         return page(here, "tasks.html", {"brief": request.GET.get("brief") == "1"})
     wanted = queries.TaskFilter.read(request.GET, here.actor.name)
-    found = queries.task_list(here.cluster, wanted)
+    found = lazy(queries.task_list, here.cluster, wanted)
     context = {"wanted": wanted, "found": found, "states": STATE_CHOICES, "kinds": KINDS.items()}
     return page(here, "tasks.html", {**context, "brief": True})
 
@@ -32,7 +32,7 @@ def tasks(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def migrations(request: HttpRequest, slug: str) -> HttpResponse:
     here = enter(request, slug)
-    return page(here, "migrations.html", {"centre": queries.migrations(here.cluster), "brief": True})
+    return page(here, "migrations.html", {"centre": lazy(queries.migrations, here.cluster), "brief": True})
 
 
 @require_safe

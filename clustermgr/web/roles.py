@@ -12,7 +12,7 @@ from clustermgr.core.states import VmState
 from clustermgr.models import Vm
 from clustermgr.queries import roles as queries
 from clustermgr.web import verbs
-from clustermgr.web.http import Here, enter, page, to
+from clustermgr.web.http import Here, enter, lazy, page, to
 from clustermgr.web.words import STATES
 
 TABS = {"summary": "Summary", "configuration": "Configuration", "moves": "Moves", "events": "Events"}
@@ -39,7 +39,7 @@ def role_list(request: HttpRequest, slug: str) -> HttpResponse:
     region = request.GET.get("region", "")
     context: dict[str, Any] = {"wanted": wanted, "columns": COLUMNS, "states": STATE_CHOICES}
     if region not in {"selection", "role-detail", "actions"}:
-        context["found"] = queries.role_list(here.cluster, wanted)
+        context["found"] = lazy(queries.role_list, here.cluster, wanted)
     selected = queries.whole(request.GET.get("sel", ""))
     if selected:
         context |= detail(here, selected, request.GET.get("tab", ""), PANE)
