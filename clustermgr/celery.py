@@ -15,6 +15,7 @@ app.conf.imports = (
     "clustermgr.jobs.operations",
     "clustermgr.jobs.watch",
     "clustermgr.jobs.engine",
+    "clustermgr.jobs.candidates",
     "clustermgr.jobs.stamps",
     "clustermgr.jobs.tidying",
 )

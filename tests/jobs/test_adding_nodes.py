@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from clustermgr.actions import candidates, nodes
+from clustermgr.celery import app
 from clustermgr.core.states import CandidateState, NodeState
 from clustermgr.drivers import registry
 from clustermgr.drivers.contract import Probe
 from clustermgr.errors import ActionRefused
 from clustermgr.jobs import hosts
+from clustermgr.jobs.beat import SCHEDULE
 from clustermgr.jobs.candidates import probe
 from clustermgr.models import AuditEntry, Candidate, Event, Node, NodeAccess
 from tests.jobs.conftest import Stage
@@ -37,6 +39,11 @@ def test_a_tested_host_becomes_a_node_with_its_vms(n4: Stage) -> None:
     node.refresh_from_db()
     assert node.state == NodeState.UP
     assert n4.vm("new").owner == node
+
+
+def test_a_worker_knows_every_task_of_the_schedule() -> None:
+    app.loader.import_default_modules()
+    assert {task for task, _, _ in SCHEDULE} | {candidates.TEST} <= set(app.tasks)
 
 
 def test_adding_twice_is_one_node(n4: Stage) -> None:
