@@ -1,16 +1,23 @@
 # One image for every process of docker-compose.yml; the command says which one it is.
-FROM debian:bookworm-slim
 
+# libvirt-python is compiled here, so that the image itself has no compiler.
+FROM debian:bookworm-slim AS build
 RUN apt-get update \
- && apt-get install -y --no-install-recommends python3 python3-venv openssh-client \
+ && apt-get install -y --no-install-recommends python3 python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev \
+ && rm -rf /var/lib/apt/lists/*
+COPY requirements.txt requirements-libvirt.txt ./
+RUN python3 -m venv /opt/venv \
+ && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt -r requirements-libvirt.txt
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 libvirt0 openssh-client \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/clustermgr clustermgr \
  && install -d -o clustermgr -g clustermgr -m 0700 /var/lib/clustermgr
 
+COPY --from=build /opt/venv /opt/venv
 WORKDIR /opt/clustermgr
-COPY requirements.txt ./
-RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt
-
 COPY manage.py ./
 COPY clustermgr clustermgr
 RUN /opt/venv/bin/python -m clustermgr.cli.install

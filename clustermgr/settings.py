@@ -158,7 +158,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     }
 elif _database["ENGINE"].endswith("postgresql"):
     # Under ASGI each request has a thread of its own, so connections live in psycopg's pool.
-    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}, "connect_timeout": 5}
+    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 40, "timeout": 10}, "connect_timeout": 5}
 else:
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgresql://.")
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 from clustermgr.supervisor import redis_server
 from tests import postgres
@@ -57,11 +58,18 @@ def no_program(name: str, package: str) -> Callable[[], str]:
     return lambda: "" if shutil.which(name) else f"no {name} here (apt-get install {package})"
 
 
+@cache
+def no_apt() -> str:
+    listed = shutil.which("apt-get") and any(Path("/var/lib/apt/lists").glob("*_Packages*"))
+    return "" if listed else "no list of Debian's packages here (apt-get update)"
+
+
 MISSING: dict[str, Callable[[], str]] = {
     "browser": no_browser,
     "qemu": no_qemu,
     "redis": no_redis,
     "postgres": no_postgres,
+    "apt": no_apt,
     "compose": no_program("docker-compose", "docker-compose"),
     "systemd": no_program("systemd-analyze", "systemd"),
 }

@@ -5,15 +5,17 @@ set -euo pipefail
 packages=(
   # the browser tests
   chromium fonts-dejavu-core
-  # a Redis and a PostgreSQL of the distribution; tests run servers of their own from them
-  redis-server postgresql
+  # servers of the distribution, which tests run for themselves
+  redis-server postgresql nginx-light curl
   # what reads docker-compose.yml and the systemd units; neither needs an engine or a running systemd
   docker-compose systemd
   # libvirt-python is compiled
   gcc libvirt-dev pkg-config python3-dev
   # three libvirt nodes in network namespaces, and their guests
   libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils
-  iproute2 util-linux kmod socat busybox-static cpio zstd
+  iproute2 util-linux procps kmod socat busybox-static cpio zstd
+  # hosts reached by ssh: the daemon runs inside lab nodes only
+  openssh-server openssh-client
 )
 
 if ! command -v dpkg-query apt-get >/dev/null; then

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 ACCOUNT = "postgres"
 #: What only tests may do: what a power cut would lose is lost with the test anyway.
-CARELESS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+CARELESS = {"fsync": "off", "full_page_writes": "off"}
 
 
 def program(name: str) -> str | None:
@@ -45,8 +45,8 @@ class Postgres:
     The folder must be short: a socket's path has 107 bytes at most.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder, self.data = folder, folder / "data"
+    def __init__(self, folder: Path, *, data: Path | None = None, **settings: str) -> None:
+        self.folder, self.data = folder, data or folder / "data"
         self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,10 +60,11 @@ class Postgres:
 
     def make(self, user: str = "clustermgr") -> None:
         """The files of an empty server, owned by who will run it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            account = pwd.getpwnam(ACCOUNT)
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
+        for folder in (self.folder, self.data):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                account = pwd.getpwnam(ACCOUNT)
+                os.chown(folder, account.pw_uid, account.pw_gid)
         options = ("-U", user, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         made = [program("initdb") or "initdb", "-D", str(self.data), *options]
         subprocess.run(unprivileged(*made), cwd="/", check=True, stdout=subprocess.DEVNULL)

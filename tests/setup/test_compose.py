@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 
 import pytest
 
 from clustermgr.supervisor import processes, redis_server
+from tests import compose
 from tests.architecture import ROOT
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed (pip install -r tests/requirements.txt)")
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES = yaml.safe_load(TEXT)["services"]
-OURS = [
-    processes.web("0.0.0.0", 8000),
-    processes.worker(),
-    processes.watch(),
-    processes.beat(),
-    processes.console("0.0.0.0", 8001),
-]
+OURS = {
+    "web-a": processes.web("0.0.0.0", 8000, behind_proxy=True),
+    "web-b": processes.web("0.0.0.0", 8000, behind_proxy=True),
+    "worker": processes.worker(),
+    "watch": processes.watch(),
+    "beat": processes.beat(),
+    "console": processes.console("0.0.0.0", 8001),
+}
 
 
-@pytest.mark.parametrize("process", OURS, ids=lambda process: process.name)
-def test_a_process_has_the_supervisors_command(process):
-    assert shlex.split(SERVICES[process.name]["command"]) == ["python", *process.argv]
+@pytest.mark.compose
+def test_docker_compose_takes_the_file():
+    understood = compose.config()["services"]
+    assert set(understood) == set(SERVICES)
+    assert understood["worker"]["deploy"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_process_has_the_supervisors_command(name):
+    assert shlex.split(SERVICES[name]["command"]) == ["python", *OURS[name].argv]
 
 
 def test_redis_keeps_what_it_holds_and_has_no_port():
@@ -34,7 +44,7 @@ def test_redis_keeps_what_it_holds_and_has_no_port():
 
 
 def test_these_services_and_no_others():
-    assert set(SERVICES) == {process.name for process in OURS} | {"setup", "redis", "postgres"}
+    assert set(SERVICES) == set(OURS) | {"setup", "proxy", "redis", "postgres"}
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"setup"}))
@@ -43,14 +53,25 @@ def test_each_service_that_stays_is_checked(name):
 
 
 def test_everything_waits_for_the_setup():
-    for process in OURS:
-        wait = SERVICES[process.name]["depends_on"]["setup"]
+    for name in OURS:
+        wait = SERVICES[name]["depends_on"]["setup"]
         assert wait == {"condition": "service_completed_successfully"}
 
 
 def test_ports_are_for_this_machine_alone():
     published = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert published == ["127.0.0.1:8000:8000", "127.0.0.1:8001:8001"]
+    assert published == ["127.0.0.1:8000:8080", "127.0.0.1:8001:8001"]
+
+
+def test_only_what_nobody_reaches_past_the_proxy_believes_it():
+    believing = {name for name, service in SERVICES.items() if "FORWARDED_ALLOW_IPS" in str(service)}
+    assert believing == {"web-a", "web-b"}
+    assert not any("ports" in SERVICES[name] for name in believing)
+
+
+def test_the_proxy_leads_to_every_web_process():
+    text = (ROOT / "docs" / "deployment" / "nginx.conf").read_text()
+    assert set(re.findall(r"server ([a-z-]+):8000", text)) == {"web-a", "web-b"}
 
 
 def test_no_secret_stands_in_the_file():
@@ -64,3 +85,22 @@ def test_the_image_does_not_run_as_root():
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users
     assert users[-1] != "root"
+
+
+def packages():
+    """What the image installs, as its lines say it."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    found = re.findall(r"apt-get install -y --no-install-recommends ([^&]+?) +&&", text)
+    return [word for words in found for word in words.split()]
+
+
+@pytest.mark.apt
+def test_debian_has_what_the_image_installs():
+    command = ["apt-get", "install", "--simulate", "--no-install-recommends", *packages()]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+
+
+def test_the_image_reaches_real_hosts():
+    assert {"openssh-client", "libvirt0"} <= set(packages())
+    assert "requirements-libvirt.txt" in (ROOT / "Dockerfile").read_text()

@@ -28,3 +28,4 @@ class Command(BaseCommand):
             sys.exit(1)
         console = sign_in_link(place.lab_address) if first_start.has_simulated_hosts() else ""
         self.stdout.write(first_start.greeting(place, first_start.welcome(place), console=console))
+        first_start.open_for_clusterctl(place)
