@@ -12,9 +12,10 @@ from django.db.models import Q
 from django.utils.text import slugify
 
 from clustermgr.access import CLUSTER, Actor, require
-from clustermgr.actions import seen_hosts
+from clustermgr.actions import seen_hosts, standing
 from clustermgr.actions._ledger import Change, audit, change
-from clustermgr.core.findings import field_finding
+from clustermgr.core.drift import pending
+from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.readings import Config, Inventory, Seen
 from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, VolumeKind, Wanted
 from clustermgr.errors import ActionRefused
@@ -112,7 +113,15 @@ def declare_volume(*, actor: Actor, cluster: Cluster, name: str, kind: str) -> V
 
 
 def join(*, node: Node, inventory: Inventory, hints: Hints | None = None, actor: Actor = CLUSTER) -> list[Vm]:
-    """Take a host in as it was just read, in a transaction of its own. Then it is Up."""
+    """Take a host in as it was just read, in a transaction of its own. Then it is Up.
+
+    Raises ActionRefused when another manager's stamp is on machines there: none is adopted.
+    """
+    if theirs := standing.theirs(node.cluster_id, inventory.configs):
+        with change(node.cluster_id) as tx:
+            standing.kept_out(tx, node, theirs)
+        vms = standing.named([name for name, _ in theirs])
+        raise ActionRefused(finding("foreign_host", node=node.name, vms=vms, cluster=node.cluster.name))
     with change(node.cluster_id) as tx:
         node.refresh_from_db()
         added = take_in(tx, node, inventory, hints or {}, actor)

@@ -147,7 +147,7 @@ class Observer:
             state = health.node_state(node.state, word)
             if state is not None:
                 sweep.states.append((node, state, health.why(state, node.observed_at)))
-                node.state = state
+                node.state, node.state_since = state, clock().now()
             if node.state in SILENT_STATES:
                 fallen.add(node.pk)
         return fallen
