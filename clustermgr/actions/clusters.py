@@ -14,7 +14,6 @@ from django.utils.text import slugify
 from clustermgr.access import CLUSTER, Actor, require
 from clustermgr.actions import seen_hosts, standing
 from clustermgr.actions._ledger import Change, audit, change
-from clustermgr.core.drift import pending
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.readings import Config, Inventory, Seen
 from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, VolumeKind, Wanted
