@@ -108,7 +108,7 @@ def candidate(cluster: Cluster, name: str = "hv-09", **values: Any) -> Candidate
             "host_uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
             "facts": {"hostname": name, "hypervisor": "Simulated", "cpus": 4, "memory_mib": 8192, "vms": 2},
             "findings": [{"level": "ok", "what": "It answers.", "advice": ""}],
-            "means": "nothing",
+            "means": "no sign-in",
             "asked_by": "ana",
             "sent_at": now,
             "created_at": now,

@@ -66,7 +66,7 @@ def means(given: Mapping[str, str], transport: str) -> str:
     if "tls_folder" in given:
         return "TLS certificate in a folder of the workers"
     return {"ssh": "the workers' own ssh keys", "tls": "the workers' own TLS certificate"}.get(
-        transport, "nothing"
+        transport, "no sign-in"
     )
 
 

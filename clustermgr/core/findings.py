@@ -48,7 +48,7 @@ SENTENCES: dict[str, str] = {
     "{known}). A host is one node. Give another address, or evict {node} first.",
     "host_is_other": "Another host ({found}) answers at {address} than the one that is {node} ({known}). "
     "Give the address of {node}; a new machine is added as a new node.",
-    "node_owns_roles": "{node} owns {count} roles: {roles}. Move them to other nodes first.",
+    "node_owns_roles": "{node} owns {roles}. Move its roles to other nodes first.",
     "node_may_hold": "{node} is {state} and may still have a copy of {roles}. Wait until it answers and is "
     "seen without them.",
     "node_in_task": "“{what}” of {vm}, requested by {who}, is under way with {node}. Wait for its end, or "

@@ -61,7 +61,7 @@ def access(node: Node) -> Access:
     row: NodeAccess | None = getattr(node, "access", None)
     way = transport(node.address)
     if row is None:
-        return Access(way, OWN.get(way, "nothing"), None, None, "")
+        return Access(way, OWN.get(way, "no sign-in"), None, None, "")
     return Access(way, row.means, _key(row.host_key), row.changed_at, row.changed_by)
 
 
