@@ -46,7 +46,7 @@ def main() -> int:
     if busy := machine.warning():
         print(f"\n{busy}")
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
-        found = measure(sections, Path(place), options.nodes, options.vms)
+        found = measure(sections, Path(place), options)
     print(f"\n{figures.shown(found)}")
     figures.keep(Path(options.out), found)
     print(f"\nkept in {options.out}")
@@ -59,19 +59,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=64)
     parser.add_argument("--vms", type=int, default=8000)
     parser.add_argument("--out", default=str(KEPT))
+    parser.add_argument(
+        "--quick", action="store_true", help="look at everything once: does it still measure?"
+    )
     return parser.parse_args()
 
 
-def measure(sections: list[str], place: Path, nodes: int, vms: int) -> list[Figure]:
+def measure(sections: list[str], place: Path, options: argparse.Namespace) -> list[Figure]:
     seed = place / "seed"
     if set(sections) - {"moves"}:
-        print(f"\nmaking {nodes} nodes with {vms} VMs …", flush=True)
-        scale.seed(seed, nodes, vms)
+        print(f"\nmaking {options.nodes} nodes with {options.vms} VMs …", flush=True)
+        scale.seed(seed, options.nodes, options.vms)
     found: list[Figure] = []
     for section in sections:
         print(f"measuring {section} …", flush=True)
         began = time.monotonic()
-        trouble = _section(section, seed, place)
+        trouble = _section(section, seed, place, *(["quick"] if options.quick else []))
         measured = figures.read(place / f"{section}.jsonl")
         if trouble:
             command = f"make bench ONLY={section}"
@@ -81,10 +84,10 @@ def measure(sections: list[str], place: Path, nodes: int, vms: int) -> list[Figu
     return found
 
 
-def _section(section: str, seed: Path, place: Path) -> str:
+def _section(section: str, seed: Path, place: Path, *more: str) -> str:
     """Empty when it went well, else what was wrong. What it started is ended either way."""
     words = [seed, place / section, place / f"{section}.jsonl"]
-    command = [sys.executable, "-m", "tests.bench.one", section, *map(str, words)]
+    command = [sys.executable, "-m", "tests.bench.one", section, *map(str, words), *more]
     with subprocess.Popen(command, cwd=scale.ROOT, start_new_session=True) as process:
         try:
             code = process.wait(SECTIONS[section])

@@ -18,6 +18,7 @@ from tests.bench.scale import SLUG
 from tests.stack import Stack
 
 LOADS = 7
+QUICK = {"loads": 1}
 PAINT = "performance.getEntriesByType('paint').find((e) => e.name === 'first-contentful-paint')?.startTime"
 
 

@@ -12,6 +12,7 @@ from tests.bench import installation
 from tests.bench.figures import Figure
 
 NOT_YET = "not built yet"
+QUICK = {"rounds": 1}
 
 
 def measure(seed: Path, folder: Path, *, rounds: int = 15) -> Iterator[Figure]:

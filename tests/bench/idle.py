@@ -12,6 +12,7 @@ from tests.stack import MARKS
 
 #: Every configuration is read once in the first minute; idle begins after that.
 SETTLE_S, SECONDS = 75, 60
+QUICK = {"settle": 1, "seconds": 1}
 
 
 def measure(

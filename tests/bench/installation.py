@@ -22,6 +22,8 @@ def running(seed: Path | None, folder: Path) -> Iterator[Stack]:
     if seed is not None:
         shutil.copytree(seed, folder)
     with Stack(folder) as stack:
+        # Left for clusterctl when the administrator's account is there.
+        stack.wait((folder / "clusterctl.json").exists, 30, "the administrator")
         yield stack
 
 

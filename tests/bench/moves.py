@@ -15,6 +15,7 @@ from tests.bench import installation
 from tests.bench.figures import Figure, interval, median_ratio
 
 PAIRS = 20
+QUICK = {"pairs": 1}
 MIB_S = 32
 CACHE = Path(__file__).resolve().parents[2] / "var" / "kvm-lab" / "cache"
 PATIENCE_S = 90

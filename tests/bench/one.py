@@ -1,4 +1,4 @@
-"""Measures one section in a process of its own: `python -m tests.bench.one pages SEED FOLDER OUT`."""
+"""Measures one section in a process of its own: `python -m tests.bench.one pages SEED FOLDER OUT [quick]`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tests.bench import figures
 
 
 def main() -> None:
-    section, seed, folder, out = sys.argv[1:]
-    measured = import_module(f"tests.bench.{section}").measure(Path(seed), Path(folder))
+    section, seed, folder, out, *quick = sys.argv[1:]
+    module = import_module(f"tests.bench.{section}")
+    measured = module.measure(Path(seed), Path(folder), **(module.QUICK if quick else {}))
     for figure in measured:
         figures.append(Path(out), replace(figure, command=f"make bench ONLY={section}"))
 

@@ -15,6 +15,7 @@ from tests.bench.figures import Figure, percentile
 from tests.stack import Stack
 
 ROUNDS = 20
+QUICK = {"rounds": 1}
 
 
 def measure(seed: Path, folder: Path, *, rounds: int = ROUNDS) -> Iterator[Figure]:

@@ -19,6 +19,7 @@ from tests.bench.scale import ROOT, SLUG, node_name
 from tests.stack import Stack
 
 SECONDS, SOCKETS, MOVES = 25, 98, 32
+QUICK = {"seconds": 3, "sockets": 3, "moves": 1}
 #: Slow enough that all are still under way at the end.
 LINK_MIB_S = 30.0
 SWITCHES = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-background-networking"]

@@ -16,6 +16,7 @@ from tests.bench.figures import Figure
 
 SWEEPS = 7
 SECONDS = 60
+QUICK = {"seconds": 3, "sweeps": 1}
 
 
 class Leap(RealClock):
