@@ -17,7 +17,7 @@ from clustermgr.actions import _key_material as keys
 from clustermgr.actions._ledger import audit
 from clustermgr.core import addresses, host_keys
 from clustermgr.core.findings import Finding, field_finding, finding
-from clustermgr.core.readings import Tested
+from clustermgr.core.readings import Probed
 from clustermgr.core.states import CandidateState
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Candidate, Cluster, Node, NodeAccess
@@ -141,7 +141,7 @@ def confirm_host_key(*, actor: Actor, candidate: Candidate, fingerprint: str) ->
     return candidate
 
 
-def record(candidate_id: int, round: int, seen: Tested) -> None:
+def record(candidate_id: int, round: int, seen: Probed) -> None:
     """What a job found. The answer of an earlier round, or a second one of the same, changes nothing."""
     with transaction.atomic():
         same = Candidate.objects.filter(pk=candidate_id, round=round, state=CandidateState.TESTING)
@@ -200,7 +200,7 @@ def _key(row: Candidate) -> None:
             row.findings = [*row.findings, _changed_key(pinned)]
 
 
-def _outcome(row: Candidate, seen: Tested) -> None:
+def _outcome(row: Candidate, seen: Probed) -> None:
     row.host_uuid = seen.facts.host_uuid if seen.facts else ""
     found = against(row)
     row.findings = [*row.findings, *(_row(each) for each in found)]

@@ -111,7 +111,7 @@ Reading = Inventory | Facts | Look | Load | VolumesSeen | Config
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Probed:
     """What a test of a connection found. `facts` is None when nobody signed in; `usable`: it was seen, and
     nothing forbids adding it. `findings`: {level, what, advice}; `shown`: what a page tells of the host."""
 

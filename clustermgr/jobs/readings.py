@@ -123,7 +123,7 @@ def inventory(node: int, host: HostDriver, *, configs: bool) -> r.Inventory:
     return r.Inventory(known, volumes(node, host.volumes()), found, tuple(c for c in read if c))
 
 
-def tested(found: Probe) -> r.Tested:
+def tested(found: Probe) -> r.Probed:
     """A test of a connection. `shown` holds what a page tells of the host."""
     shown: dict[str, object] = {}
     if found.facts is not None:
@@ -134,7 +134,7 @@ def tested(found: Probe) -> r.Tested:
         shown["volumes"] = [
             {"name": each.name, "path": each.path, "active": each.active} for each in found.volumes
         ]
-    return r.Tested(
+    return r.Probed(
         host_keys=tuple(found.host_keys),
         findings=tuple(asdict(each) for each in found.findings),
         facts=None if found.facts is None else facts(0, found.facts),
