@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
-from clustermgr.kvmlab import lab, network, nodes
+from clustermgr.kvmlab import doors, lab, network, nodes
 from clustermgr.kvmlab.layout import NODES, LabError, Layout, find
 
 NODE_VERBS = {
@@ -31,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("env", help="where the description is, as shell variables")
     for verb, text in NODE_VERBS.items():
         verbs.add_parser(verb, help=text).add_argument("node", type=int, choices=NODES)
+    ssh = verbs.add_parser("sshd", help="let root sign in to the node by ssh; prints its host keys")
+    ssh.add_argument("node", type=int, choices=NODES)
+    ssh.add_argument("authorized", type=Path, help="a file of public keys")
+    tls = verbs.add_parser("tls", help="let the node's libvirt daemon listen by TLS")
+    tls.add_argument("node", type=int, choices=NODES)
+    tls.add_argument("folder", type=Path, help="holds cacert.pem, servercert.pem, serverkey.pem")
     inner = verbs.add_parser("exec", help="run a command inside a node")
     inner.add_argument("node", type=int, choices=NODES)
     inner.add_argument("command", nargs=argparse.REMAINDER)
@@ -70,6 +77,11 @@ def command(layout: Layout, arguments: argparse.Namespace) -> None:
             print("\n".join(lab.status(layout)))
         case "env":
             print(f"CLUSTERMGR_KVM_LAB={layout.root}\nCLUSTERMGR_KVM_LAB_JSON={layout.description}")
+        case "sshd":
+            authorized = arguments.authorized.read_text().splitlines()
+            print("\n".join(doors.ssh_start(layout, arguments.node, authorized)))
+        case "tls":
+            doors.tls_start(layout, arguments.node, arguments.folder)
         case "exec":
             become(nodes.inside(layout, arguments.node, arguments.command))
         case "mgmt":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OWN = ("etc", "run", "srv", "var")  # the node's own
+OWN = ("etc", "root", "run", "srv", "var")  # the node's own
 FRESH = ("proc", "sys", "dev")
 
 
@@ -34,7 +34,7 @@ def build_tree(folder: Path, volumes: list[Path]) -> Path:
             (tree / entry.name).symlink_to(entry.readlink())
         elif entry.is_dir() and entry.name not in (*OWN, *FRESH):
             bind(entry, tree / entry.name)
-    for name in ("etc", "run", "var"):
+    for name in ("etc", "root", "run", "var"):
         bind(folder / name, tree / name)
     for volume in volumes:
         bind(volume, tree / "srv" / volume.name)
@@ -79,6 +79,8 @@ def main(folder: Path, name: str, volumes: list[Path], hosts: str) -> None:
     keep_own_etc(folder, hosts)
     for inner in ("lib/libvirt", "cache/libvirt", "log/libvirt", "tmp"):
         (folder / "var" / inner).mkdir(parents=True, exist_ok=True)
+    if not (folder / "var" / "run").is_symlink():  # where virt-ssh-helper looks for the daemon's socket
+        (folder / "var" / "run").symlink_to("/run")
     os.chroot(build_tree(folder, volumes))
     os.chdir("/")
     Path("/run/ready").write_text("ok\n")

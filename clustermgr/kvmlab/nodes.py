@@ -22,9 +22,9 @@ def power_on(layout: Layout, number: int) -> None:
         raise LabError(f"{node_name(number)} is powered on already.")
     folder = layout.node(number)
     shutil.rmtree(folder / "run", ignore_errors=True)
-    for name in ("etc", "run/libvirt", "var", "tree"):
+    for name in ("etc", "root", "run/libvirt", "var", "tree"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write_settings(folder / "etc" / "libvirt", number)
+    write_settings(layout, number)
     first = _spawn_node(layout, number, folder)
     network.plug_in(layout, number, first)
     daemon_start(layout, number)
@@ -95,12 +95,15 @@ def is_on(layout: Layout, number: int) -> bool:
     return recall(layout.pid_file(f"n{number}")) is not None
 
 
-def _write_settings(folder: Path, number: int) -> None:
+def write_settings(layout: Layout, number: int) -> None:
+    """What the daemon reads when it starts. It listens by TLS where there is a certificate for it."""
+    etc = layout.node(number) / "etc"
+    folder = etc / "libvirt"
     folder.mkdir(parents=True, exist_ok=True)
     address = node_address(number)
     group = _socket_group()
     (folder / "libvirtd.conf").write_text(
-        f'''listen_tls = 0
+        f'''listen_tls = {int((etc / "pki" / "libvirt" / "servercert.pem").exists())}
 listen_tcp = 1
 listen_addr = "{address}"
 auth_tcp = "none"

@@ -20,7 +20,7 @@ from clustermgr.drivers.contract import (
 
 libvirt = pytest.importorskip("libvirt", reason="libvirt-python is not installed (requirements-libvirt.txt)")
 
-from clustermgr.drivers.libvirt import connection, errors, reach, sights  # noqa: E402
+from clustermgr.drivers.libvirt import errors, moving, reach, sights  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_missing_socket_is_a_missing_machine(tmp_path: Path) -> None:
     assert not isinstance(gone.value, AgentDown)
 
 
-def test_ssh_never_asks() -> None:
-    assert connection.quiet("qemu+ssh://root@hv/system") == "qemu+ssh://root@hv/system?no_tty=1"
-    assert connection.quiet("qemu+ssh://hv/system?keyfile=k") == "qemu+ssh://hv/system?keyfile=k&no_tty=1"
-    assert connection.quiet("qemu+tcp://hv/system") == "qemu+tcp://hv/system"
+def test_the_source_hosts_ssh_never_asks() -> None:
+    assert moving.quiet("qemu+ssh://root@hv/system") == "qemu+ssh://root@hv/system?no_tty=1"
+    assert moving.quiet("qemu+ssh://hv/system?keyfile=k") == "qemu+ssh://hv/system?keyfile=k&no_tty=1"
+    assert moving.quiet("qemu+tcp://hv/system") == "qemu+tcp://hv/system"

@@ -19,6 +19,7 @@ import libvirt
 from clustermgr.drivers.contract import DriverError, HostUnreachable
 from clustermgr.drivers.libvirt import connection, definitions, moving, power, reach, storage
 from clustermgr.drivers.libvirt.errors import translate
+from clustermgr.drivers.libvirt.refusals import open_error
 
 PR_SET_PDEATHSIG = 1
 
@@ -75,9 +76,9 @@ def perform(request: dict[str, Any]) -> object:
     hang.daemon = True
     hang.start()
     try:
-        handle = connection.open_raw(connection.quiet(uri))
+        handle = connection.open_raw(uri)
     except libvirt.libvirtError as error:
-        raise connection.open_error(error, uri) from error
+        raise open_error(str(error)) from error
     finally:
         hang.cancel()
     function, doing = VERBS[request["verb"]]

@@ -9,10 +9,11 @@ from typing import TypeVar
 
 import libvirt
 
-from clustermgr.drivers.contract import AgentDown, DriverError, Failed, HostUnreachable, Refused
+from clustermgr.drivers.contract import Failed, HostUnreachable
 from clustermgr.drivers.libvirt import reach
 from clustermgr.drivers.libvirt.deadlines import Caller, Stuck, Task, in_thread
 from clustermgr.drivers.libvirt.errors import is_lost, translate
+from clustermgr.drivers.libvirt.refusals import open_error
 
 T = TypeVar("T")
 KEEPALIVE = (2, 3)  # seconds between probes, probes without an answer: lost after 8 s
@@ -58,10 +59,9 @@ def open_within(uri: str, deadline: float) -> libvirt.virConnect:
         task.leave()  # an answer from before: closed, a fresh one is surer
         task = None
     if task is None:
-        uri_to_open = quiet(uri)
-        task = in_thread(Task(lambda: open_raw(uri_to_open), late=close_quietly))
+        task = in_thread(Task(lambda: open_raw(uri), late=close_quietly))
     if task.wait(deadline):
-        return _opened(task, uri)
+        return _opened(task)
     with _lock:
         kept = _unfinished.setdefault(uri, task)
     if kept is not task:
@@ -69,18 +69,11 @@ def open_within(uri: str, deadline: float) -> libvirt.virConnect:
     raise HostUnreachable(f"The libvirt daemon did not answer within {deadline:g} s.")
 
 
-def _opened(task: Task[libvirt.virConnect], uri: str) -> libvirt.virConnect:
+def _opened(task: Task[libvirt.virConnect]) -> libvirt.virConnect:
     try:
         return task.result()
     except libvirt.libvirtError as error:
-        raise open_error(error, uri) from error
-
-
-def quiet(uri: str) -> str:
-    """ssh must never ask: without a terminal it would wait for ever."""
-    if "+ssh:" in uri.partition("//")[0] and "no_tty=" not in uri:
-        return f"{uri}{'&' if '?' in uri else '?'}no_tty=1"
-    return uri
+        raise open_error(str(error)) from error
 
 
 def close_quietly(handle: libvirt.virConnect) -> None:
@@ -88,17 +81,6 @@ def close_quietly(handle: libvirt.virConnect) -> None:
         handle.close()
     except libvirt.libvirtError:
         return  # it is gone: that is what was wanted
-
-
-def open_error(error: libvirt.libvirtError, uri: str) -> DriverError:
-    raw = str(error)
-    if any(word in raw for word in ("Permission denied", "Host key verification", "authentication")):
-        return Refused(
-            "The host refused the sign-in: check the key, the user and the known host key.", raw=raw
-        )
-    if "Connection refused" in raw or "libvirt-sock" in raw or "virtqemud-sock" in raw:
-        return AgentDown("The host answers, but its libvirt daemon does not.", raw=raw)
-    return HostUnreachable("The libvirt daemon could not be reached.", raw=raw)
 
 
 class Connection:

@@ -26,7 +26,7 @@ def facts(handle: libvirt.virConnect) -> HostFacts:
     return HostFacts(
         host_uuid=capabilities.findtext("host/uuid", "").lower(),
         hostname=handle.getHostname(),
-        hypervisor=f"{handle.getType()} {_version(handle.getVersion())}",
+        hypervisor=f"{handle.getType()} {version(handle.getVersion())}",
         simulated=False,
         cpus=cpus,
         memory_mib=memory_mib,
@@ -39,7 +39,7 @@ def facts(handle: libvirt.virConnect) -> HostFacts:
     )
 
 
-def _version(number: int) -> str:
+def version(number: int) -> str:
     return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 

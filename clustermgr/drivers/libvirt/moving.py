@@ -25,7 +25,14 @@ def migrate(handle: libvirt.virConnect, uuid: str, address: str, bandwidth: int,
     flags = FLAGS | (libvirt.VIR_MIGRATE_UNSAFE if unsafe else 0)
     # libvirt counts in MiB/s; rounding a small limit to 0 would mean none at all.
     parameters = {libvirt.VIR_MIGRATE_PARAM_BANDWIDTH: max(1, bandwidth // MIB)} if bandwidth else {}
-    find(handle, uuid).migrateToURI3(address, parameters, flags)
+    find(handle, uuid).migrateToURI3(quiet(address), parameters, flags)
+
+
+def quiet(address: str) -> str:
+    """The source host's ssh must never ask: nobody is there to answer, and the job would wait for ever."""
+    if "+ssh:" in address.partition("//")[0] and "no_tty=" not in address:
+        return f"{address}{'&' if '?' in address else '?'}no_tty=1"
+    return address
 
 
 def abort_job(handle: libvirt.virConnect, uuid: str) -> None:
