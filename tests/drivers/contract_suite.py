@@ -280,6 +280,20 @@ def test_a_second_process_of_one_vm_is_stopped_by_the_image_lock(harness: Harnes
     assert state(harness.source, harness.running_vm) is DomainState.RUNNING
 
 
+def test_a_start_that_is_revoked_comes_to_nothing(harness: Harness) -> None:
+    """At whatever moment it is: not begun, in progress or done (safety.md 1.3)."""
+    definition = harness.source.read_config(harness.off_vm).definition
+    for moment in (0.0, 0.3):
+        handle = harness.source.begin_start(harness.off_vm)
+        harness.wait(lambda: False, moment)
+        harness.source.undefine(harness.off_vm)
+        harness.source.destroy(harness.off_vm) if harness.source.sight(harness.off_vm) else None
+        finish(harness, handle)
+        assert not harness.wait(lambda: harness.source.sight(harness.off_vm) is not None, 2)
+        harness.source.define(definition)
+        assert state(harness.source, harness.off_vm) is DomainState.OFF
+
+
 # -- live migration --
 
 
@@ -374,6 +388,13 @@ def test_save_writes_a_file_that_both_hosts_see_and_ends_off(harness: Harness) -
     assert state(harness.source, harness.running_vm) is DomainState.OFF
     assert harness.source.has_file(path)
     assert harness.target.has_file(path)
+
+
+def test_a_whole_saved_state_is_told_from_none(harness: Harness) -> None:
+    path, _ = _saved(harness)
+    assert [host.is_whole(path) for host in _both(harness)] == [True, True]
+    harness.target.delete_file(path)
+    assert not harness.source.is_whole(path)
 
 
 def test_restore_elsewhere_is_paused_and_transient_until_defined(harness: Harness) -> None:

@@ -165,6 +165,24 @@ def test_a_dead_daemon_is_told_from_a_dead_machine(kvm_lab: KvmLab, host: HostDr
     back.close()
 
 
+def test_a_daemon_that_starts_again_forgets_a_save_but_its_file_tells(
+    kvm_lab: KvmLab, host: HostDriver, vm: str
+) -> None:
+    path, half = f"/srv/csv1/{vm}-whole.save", f"/srv/csv1/{vm}-half.save"
+    handle = host.begin_save(vm, path)
+    assert wait_for(lambda: handle.poll() == (HandleState.DONE, ""))
+    assert reason(host, vm) == (DomainState.OFF, "saved")
+    kvm_lab.daemon(NODE, "KILL")
+    kvm_lab.daemon_start(NODE)
+    again = registry.connect("libvirt", kvm_lab.uri(NODE), deadline=DEADLINE)
+    assert reason(again, vm) == (DomainState.OFF, "")
+    (kvm_lab.root / "csv1" / half.rpartition("/")[2]).write_bytes(b"LibvirtQemudPart" + bytes(8192))
+    assert [again.has_file(half), again.is_whole(half), again.is_whole(path)] == [True, False, True]
+    again.delete_file(path)
+    again.delete_file(half)
+    again.close()
+
+
 def refusal(kvm_lab: KvmLab) -> type[Exception] | None:
     """The kind of error with which this node cannot be connected to now."""
     try:

@@ -18,7 +18,7 @@ from clustermgr.drivers.contract import HandleState
 from clustermgr.jobs.engine import decide
 from clustermgr.jobs.operations import one_step
 from clustermgr.jobs.work import Work
-from clustermgr.models import Holder, Node, Operation, Slot
+from clustermgr.models import Holder, Operation, Slot
 from tests.jobs.test_on_kvm import ANA, Plant
 from tests.kvm import KvmLab, wait_for
 from tests.lab.victim import Victim, made
@@ -39,8 +39,7 @@ class Move:
 
     def __init__(self, victim: Victim) -> None:
         self.victim = victim
-        target = Node.objects.get(name=victim.lab.nodes[victim.away - 1].name)
-        self.order = vms.live_migrate(actor=ANA, vm=victim.plant.vm(victim.name), target=target)
+        self.order = vms.live_migrate(actor=ANA, vm=victim.plant.vm(victim.name), target=victim.target)
         operations.admit_waiting(self.order.cluster)
         self.take("worker-1")
 

@@ -16,7 +16,7 @@ from clustermgr.kvmlab import image
 from clustermgr.kvmlab.guests import Guest, domain_xml
 from clustermgr.kvmlab.image import Program
 from clustermgr.kvmlab.layout import CSV, NODES, LabError
-from clustermgr.models import Cluster
+from clustermgr.models import Cluster, Node
 from tests.jobs.test_on_kvm import Plant
 from tests.kvm import KvmLab, wait_for
 
@@ -47,6 +47,11 @@ class Victim:
     @property
     def uuid(self) -> str:
         return self.guest.uuid
+
+    @property
+    def target(self) -> Node:
+        """`away` as the cluster's node."""
+        return Node.objects.get(name=self.lab.nodes[self.away - 1].name)
 
     def pids(self) -> list[int]:
         return self.lab.pids(self.uuid)
