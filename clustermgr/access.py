@@ -30,6 +30,9 @@ VERBS: dict[str, Role] = {
     "add_node": Role.ADMINISTRATOR,
     "change_access": Role.ADMINISTRATOR,
     "evict_node": Role.ADMINISTRATOR,
+    "stand_down": Role.ADMINISTRATOR,
+    "resume_cluster": Role.ADMINISTRATOR,
+    "take_over": Role.ADMINISTRATOR,
     "view_audit": Role.ADMINISTRATOR,
     "all_tokens": Role.ADMINISTRATOR,
 }

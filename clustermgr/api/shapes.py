@@ -238,6 +238,27 @@ class ClusterDetail(Schema):
     name: str
     health: str
     live_migrations_per_node: int
+class Rival(Schema):
+    """Another manager whose stamp was seen; `newer_self`: a newer twin of this installation."""
+
+    manager: str
+    epoch: int
+    newer_self: bool
+
+
+class Management(Schema):
+    """`managed`: orders are taken. `way_out`: what ends a stand-down: resume, take_over, or nothing."""
+
+    managed: bool
+    manager_id: str
+    epoch: int
+    stood_down_at: datetime | None
+    stood_down_reason: str
+    stood_down_by: str
+    rivals: list[Rival]
+    way_out: str
+
+
     vms: dict[str, int]
     nodes: dict[str, int]
     attention: list[Attention]

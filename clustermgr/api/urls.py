@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from clustermgr.api import clusters, errors, events, hosts, operations, orders, tokens, vms
+from clustermgr.api import clusters, errors, events, hosts, management, operations, orders, tokens, vms
 from clustermgr.api.reading import StrictParser
 
 DESCRIPTION = (
@@ -40,6 +40,7 @@ api = Api(
     docs_url=None,
     parser=StrictParser(),
 )
+assert management.router is clusters.router  # its routes are among the clusters' own
 for part in (clusters, hosts, vms, orders, operations, events):
     api.add_router("/clusters", part.router)
 api.add_router("/tokens", tokens.router)

@@ -7,14 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from clustermgr.cli import hosts, others, show, vm
+from clustermgr.cli import hosts, management, others, show, vm
 from clustermgr.cli.client import Client, Refused
 from clustermgr.cli.completion import SCRIPTS, complete
 from clustermgr.cli.place import Unplaced, find
 from clustermgr.cli.session import Session, WrongWords
 from clustermgr.cli.table import Verb
 
-VERBS: tuple[Verb, ...] = (*vm.VERBS, *hosts.VERBS, *others.VERBS)
+VERBS: tuple[Verb, ...] = (*vm.VERBS, *hosts.VERBS, *others.VERBS, *management.VERBS)
 NOUNS = {
     "vm": "virtual machines",
     "node": "nodes",

@@ -75,7 +75,8 @@ class Overview:
     @cached_property
     def _attention(self) -> list[Attention]:
         here = self._cluster
-        found = [*_unheard(here), *_nodes(self.nodes), *_roles(here), *_volumes(here), *_failed_moves(here)]
+        hosts = [*_stood_down(here), *_unheard(here), *_nodes(self.nodes), *_volumes(here)]
+        found = [*hosts, *_roles(here), *_failed_moves(here)]
         return sorted(found, key=lambda each: (_RANK[Level(each.level)], each.since is None, each.since))
 
     @property
@@ -165,6 +166,14 @@ def _capacity(rows: list[NodeRow], committed: int) -> Capacity | None:
     largest = max(up, key=lambda row: row.memory_mib)
     total = sum(row.memory_mib for row in up)
     return Capacity(committed, total, total - largest.memory_mib, largest.name)
+
+
+def _stood_down(cluster: Cluster) -> list[Attention]:
+    if cluster.stood_down_at is None:
+        return []
+    text, since = f"{cluster.name} stands down and takes no orders", cluster.stood_down_at
+    detail = cluster.stood_down_reason
+    return [Attention(Level.CRITICAL, text, detail, since, "management", ref=None, button="Open management")]
 
 
 def _unheard(cluster: Cluster) -> list[Attention]:

@@ -9,6 +9,7 @@ from clustermgr.web import (
     clusters,
     events,
     hosts,
+    management,
     move,
     nodes,
     operations,
@@ -68,4 +69,5 @@ urlpatterns = [
     path(C + "events/", events.event_list, name="events"),
     path(C + "events/<id:pk>/", events.event, name="event"),
     path(C + "audit/", audit.audit, name="audit"),
+    path(C + "management/", management.management, name="management"),
 ]

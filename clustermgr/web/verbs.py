@@ -195,6 +195,8 @@ def why_not(here: Here, verb: Verb, vm: VmRow, node_state: str) -> str:
     """The first reason against a verb in words, or nothing."""
     if not here.actor.may(verb.verb):
         return f"Your role ({here.actor.role or 'none'}) does not allow this."
+    if here.cluster.stood_down_at is not None and verb.verb != "view":
+        return f"{here.cluster.name} stands down: {here.cluster.stood_down_reason}"
     if verb.locks and vm.operation is not None:
         return f"Held by “{KINDS[vm.operation.kind].lower()}”, requested by {vm.operation.requested_by}."
     if verb.needs_up and node_state != NodeState.UP:
@@ -208,6 +210,6 @@ def why_not(here: Here, verb: Verb, vm: VmRow, node_state: str) -> str:
 
 def beforehand(here: Here, verb: Verb, vm: Vm) -> str:
     """What its dialog says instead of an order that would be refused. A role in order costs no query."""
-    if vm.owner.state == NodeState.UP and vm.state in verb.states:
+    if here.cluster.stood_down_at is None and vm.owner.state == NodeState.UP and vm.state in verb.states:
         return ""
     return why_not(here, verb, vm_rows([vm.pk])[0], vm.owner.state)
