@@ -65,7 +65,15 @@ def give(
     except IntegrityError:
         if (known := known_order(actor, key, kind, vm)) is not None:
             return known
-        raise busy(vm) from None
+        raise _evicted(vm, source, target) or busy(vm) from None
+
+
+def _evicted(vm: Vm, *ends: Node | None) -> ActionRefused | None:
+    """The refusal when one of these nodes left the cluster in this moment."""
+    for node in ends:
+        if node is not None and not Node.objects.filter(pk=node.pk).exists():
+            return ActionRefused(finding("unknown_node", node=node.name, cluster=vm.cluster.name))
+    return None
 
 
 def place(tx: Change, *, actor: Actor, vm: Vm, **values: Any) -> Operation:

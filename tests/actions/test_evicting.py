@@ -9,9 +9,10 @@ import pytest
 from clustermgr.access import Actor
 from clustermgr.actions import nodes
 from clustermgr.actions.observations import Observer
+from clustermgr.actions.operations import give
 from clustermgr.core.health import Word
 from clustermgr.core.readings import Load, Look, VolumeSeen, VolumesSeen
-from clustermgr.core.states import NodeState, OperationState, Role, VmState, VolumeKind
+from clustermgr.core.states import NodeState, OperationKind, OperationState, Role, VmState, VolumeKind
 from clustermgr.errors import ActionRefused
 from clustermgr.models import AuditEntry, Event, Holder, Network, Node, Operation, Vm, Volume
 from clustermgr.queries.rows import operation_rows
@@ -120,6 +121,14 @@ def test_the_second_of_two_administrators_is_told(hall: SimpleNamespace) -> None
     with pytest.raises(ActionRefused, match="There is no node called “hv-02”") as refusal:
         evict(hall.two)
     assert refusal.value.status == 404
+
+
+def test_an_order_to_a_node_that_left_meanwhile_says_so(hall: SimpleNamespace) -> None:
+    stale = Node.objects.get(pk=hall.two.pk)
+    evict(hall.two)
+    with pytest.raises(ActionRefused, match="There is no node called “hv-02”"):
+        give(actor=ANA, kind=OperationKind.LIVE_MIGRATION, vm=hall.web01, source=hall.one, target=stale)
+    assert not Operation.objects.exists()
 
 
 def test_an_operator_evicts_nothing(hall: SimpleNamespace) -> None:
