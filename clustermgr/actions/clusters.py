@@ -53,7 +53,7 @@ def create_cluster(
         raise ActionRefused(field_finding("name", found), status=422) from None
     with change(cluster.pk) as tx:
         tx.event("cluster_created", actor=actor.name, cluster=name)
-        words = {"key": key} if key else {}
+        words: dict[str, Any] = {"key": key} if key else {}
         audit(actor, cluster_id=cluster.pk, verb="create_cluster", subject=name, accepted=True, **words)
     return cluster
 
