@@ -51,7 +51,8 @@ def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
     answered, sight = work.sight(node)
     if not answered:
         work.note(
-            f"{node.name} does not answer; whether {work.operation.vm.name} came up is seen when it does"
+            f"{node.name} does not answer; whether {work.operation.vm.name} came up is seen when it does. "
+            "Start that node, or its libvirt daemon"
         )
         work.same_for("silent")
         leases.renew(work.operation)

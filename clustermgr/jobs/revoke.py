@@ -29,8 +29,8 @@ def doubtful(work: Work, node: Node, sight: DomainSight | None, trouble: Trouble
     node a possible holder instead."""
     if not work.doubt:
         return False
-    if path and node.pk == work.operation.vm.owner_id:
-        # Nothing else can restore it there; a late copy is paused, and in it is the only memory of the VM.
+    if path and node.pk == work.operation.vm.owner_id and work.operation.step != "resume":
+        # Not resumed, and at home: a late copy is paused, and in it, or in the file, is all that the VM has.
         trouble.held = True
         return False
     if _resumed_only(work) and sight is None:
@@ -42,7 +42,7 @@ def doubtful(work: Work, node: Node, sight: DomainSight | None, trouble: Trouble
 def begin(work: Work, node: Node, trouble: Trouble, path: str) -> float:
     """Write down what is to be revoked, and why, before the first call that does it."""
     op = work.operation
-    why = f"{trouble.sentence} {GIVEN_UP}" if path else trouble.sentence
+    why = f"{trouble.sentence} {GIVEN_UP}" if path and op.step != "resume" else trouble.sentence
     memory = {**op.memory, "why": why, "raw": trouble.raw}
     if node.pk == op.vm.owner_id and (definition := definition_of(work, node)):
         memory["definition"] = seal(definition)

@@ -41,7 +41,8 @@ def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> flo
         answered, sight = work.sight(node)
     if not answered:
         work.note(
-            f"{node.name} does not answer; whether {work.operation.vm.name} went down is seen when it does"
+            f"{node.name} does not answer; whether {work.operation.vm.name} went down is seen when it does. "
+            "Start that node, or its libvirt daemon"
         )
         leases.renew(work.operation)
         return SILENT_S

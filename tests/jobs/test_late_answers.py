@@ -12,6 +12,7 @@ import pytest
 from clustermgr.actions import vms
 from clustermgr.core.states import OperationState, VmState
 from clustermgr.drivers.contract import DomainState
+from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.jobs.engine import decide
 from clustermgr.models import Event, Holder, Operation
 from tests.jobs import killing
@@ -191,6 +192,24 @@ def test_whatever_call_is_carried_out_late_the_rows_are_true(
     with killing.until(stage, end):
         assert each_act(stage, kind, acts, lambda vm: stage.clock.advance(60)) == []
     assert stage.clock.monotonic() < end
+
+
+def test_a_late_resume_finds_no_copy_when_somebody_started_the_vm_elsewhere_meanwhile(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.faults.image_lock("csv1", locks=False)
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    strike = Strike(stage, monkeypatch, "resume", 12.0)
+
+    def act(name: str, call: Any) -> Any:
+        if name == "resume" and not strike.calls:
+            OnHost(stage.world, "n1").start(stage.vm("web").uuid)
+        return strike.act(name, call)
+
+    monkeypatch.setattr(killing.Acts, "act", staticmethod(act))
+    failed = done(stage, order)
+    assert failed.state == OperationState.FAILED
+    assert stage.where("web") == {"n1": DomainState.RUNNING}
 
 
 def test_a_host_that_is_long_about_a_start_gives_a_reason(stage: Stage) -> None:
