@@ -3,9 +3,9 @@
 import os
 import warnings
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from channels.sessions import SessionMiddlewareStack
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
@@ -23,7 +23,7 @@ application = ProtocolTypeRouter(
     {
         "http": Health(BodyLimit(pages)),
         "websocket": AllowedHostsOriginValidator(
-            SameOrigin(AuthMiddlewareStack(URLRouter([path("ws/ui/", LiveConsumer.as_asgi())])))
+            SameOrigin(SessionMiddlewareStack(URLRouter([path("ws/ui/", LiveConsumer.as_asgi())])))
         ),
     }
 )

@@ -6,12 +6,13 @@ import asyncio
 import json
 from contextlib import suppress
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.db import DatabaseError
 from django.utils.translation import get_language
 
@@ -157,17 +158,21 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _rights(self) -> bool:
         """Read the session and the role afresh; close, and say why, when either does not reach."""
-        store = import_module(settings.SESSION_ENGINE).SessionStore
-        session = store(getattr(self.scope.get("session"), "session_key", None))
-        user = await get_user({"session": session})
-        if not user.is_authenticated:
-            await self._end(SIGN_IN)
-            return False
-        role = await database_sync_to_async(role_of)(user)
-        if not Actor(user.get_username(), role, "socket", user).may("view"):
-            await self._end(NOT_ALLOWED)
-            return False
-        return True
+        key = getattr(self.scope.get("session"), "session_key", None)
+        # One visit to the database: a hundred tabs that come back at once ask this at once.
+        refused = await database_sync_to_async(_refused)(key)
+        if refused:
+            await self._end(refused)
+        return not refused
+
+
+def _refused(session_key: str | None) -> int:
+    """The code to close with when this session may not look; 0 when it may."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    user: Any = get_user(SimpleNamespace(session=store(session_key)))  # type: ignore[arg-type]
+    if not user.is_authenticated:
+        return SIGN_IN
+    return 0 if Actor(user.get_username(), role_of(user), "socket", user).may("view") else NOT_ALLOWED
 
 
 def _clusters(topics: Any) -> set[int] | None:

@@ -6,7 +6,7 @@
   const cluster = body.dataset.cluster;
   if (!cluster) { return; }
 
-  const TICK = 100, SILENCE = 6000, HIDDEN_SILENCE = 30000, POLL = 10000, PACE = 1000;
+  const TICK = 100, SILENCE = 6000, HIDDEN_SILENCE = 30000, POLL = 10000, PACE = 1000, FIRST_TRY = 500, LONGEST_TRY = 5000;
   const EDITABLE = "input:not([type=checkbox],[type=radio],[type=hidden],[type=submit],[type=button]),textarea,select,[contenteditable=true]";
   const live = { poll, state: "connecting", cursor: Number(body.dataset.cursor) || 0, applied: 0, swapped: 0, fetched: 0 };
   window.clustermgrLive = live;
@@ -370,7 +370,9 @@
     tries += 1;
     if (live.state !== "offline") { show("reconnecting"); }
     if (tries >= 3 && !poller) { poller = setInterval(poll, POLL); poll(); }
-    retry = setTimeout(connect, Math.random() * Math.min(30000, 500 * 2 ** (tries - 1)));
+    /* Full jitter, so that a web process that comes back is not met by all at once; never longer than the
+       few seconds in which everybody should be back: a hundred pages are then twenty attempts a second. */
+    retry = setTimeout(connect, Math.random() * Math.min(LONGEST_TRY, FIRST_TRY * 2 ** (tries - 1)));
   }
 
   /* The session or the right to look has ended: trying again is of no use. */

@@ -162,6 +162,29 @@ def test_a_lost_socket_is_said_and_found_again(page: Any) -> None:
     assert page.is_hidden("#live-bar")
 
 
+#: Chance gives its most, each pause before an attempt is written down, and none is waited out.
+IMPATIENT = """() => {
+  window.pauses = [];
+  const later = window.setTimeout;
+  Math.random = () => 1;
+  window.setTimeout = (act, ms) => {
+    if (act.name !== "connect") { return later(act, ms); }
+    pauses.push(ms);
+    return later(act, 5);
+  };
+}"""
+
+
+def test_attempts_become_rarer_but_never_rarer_than_five_seconds(page: Any) -> None:
+    stub = Stub(page, LIST)
+    stub.state("live")
+    stub.answering = False
+    page.evaluate(IMPATIENT)
+    stub.hang_up()
+    page.wait_for_function("() => pauses.length > 6")
+    assert page.evaluate("pauses.slice(0, 6)") == [500, 1000, 2000, 4000, 5000, 5000]
+
+
 def test_without_a_socket_the_page_polls_and_without_that_it_says_offline(page: Any) -> None:
     stub = Stub(page, LIST)
     stub.state("live")
