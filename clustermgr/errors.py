@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clustermgr.core.findings import Finding
+from clustermgr.core.findings import Finding, finding
+
+#: How SQLite and PostgreSQL say it.
+_FULL = ("disk is full", "No space left on device")
+_BUSY = ("database is locked", "database table is locked", "lock timeout")
 
 
 class ActionRefused(Exception):
@@ -15,3 +19,11 @@ class ActionRefused(Exception):
         self.findings: Sequence[Finding] = findings
         self.status = status
         self.operation = operation  # the task that holds the subject, where there is one
+
+
+def database_trouble(error: BaseException) -> Finding:
+    """What an OperationalError of the database means to an administrator."""
+    said = str(error)
+    if any(words in said for words in _FULL):
+        return finding("disk_full")
+    return finding("database_busy" if any(words in said for words in _BUSY) else "database_gone")

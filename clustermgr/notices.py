@@ -14,7 +14,10 @@ from dataclasses import asdict, dataclass
 import redis
 from django.conf import settings
 
+from clustermgr.ports import clock
+
 CHANNEL = "clustermgr.notices"
+PAUSE_S = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -38,13 +41,24 @@ class Progress:
 
 
 class _Wire:
-    """One connection per process; a dead Redis costs at most its connect time-out once in five seconds."""
+    """One connection per process; a dead or frozen Redis costs at most a second once in five seconds."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.client: redis.Redis | None = None
+        self.silent_until = float("-inf")
 
     def send(self, text: str) -> None:
+        """Raises RedisError; for a while after one it does so at once."""
+        if clock().monotonic() < self.silent_until:
+            raise redis.ConnectionError("Redis did not answer a moment ago")
+        try:
+            self._send(text)
+        except redis.RedisError:
+            self.silent_until = clock().monotonic() + PAUSE_S
+            raise
+
+    def _send(self, text: str) -> None:
         with self.lock:
             if self.client is None:
                 self.client = redis.Redis.from_url(

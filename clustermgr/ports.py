@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FOLLOWED_FROM_S = 0.25
 #: How often it is asked, at most, and how long an answer may take to tell anything.
 ASKED_EVERY_S, TOO_LATE_S = 60.0, 1.0
+#: For how long nothing is sent to a Redis that just failed; the reaper sends what was missed.
+PAUSE_S = 3.0
 
 
 class Clock(Protocol):
@@ -89,12 +91,24 @@ class RealClock:
 
 
 class CeleryRunner:
+    def __init__(self) -> None:
+        self._silent_until = float("-inf")
+
     def enqueue(
         self, task: str, *args: object, queue: str = "operations", expires: float | None = None
     ) -> None:
+        from kombu.exceptions import OperationalError
+
         from clustermgr.celery import app
 
-        app.send_task(task, args=args, queue=queue, expires=expires, ignore_result=True)
+        if clock().monotonic() < self._silent_until:
+            raise OperationalError("Redis did not answer a moment ago; what was ordered stands in its row.")
+        try:
+            app.send_task(task, args=args, queue=queue, expires=expires, ignore_result=True)
+        except Exception:
+            # One caller waits for a Redis that says nothing, not each of them (PAUSE_S).
+            self._silent_until = clock().monotonic() + PAUSE_S
+            raise
 
     def listening(self) -> set[str]:
         from clustermgr.celery import app

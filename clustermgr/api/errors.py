@@ -13,7 +13,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from clustermgr.core.findings import Finding, finding
-from clustermgr.errors import ActionRefused
+from clustermgr.errors import ActionRefused, database_trouble
 
 log = logging.getLogger(__name__)
 MOST_FINDINGS = 20
@@ -91,7 +91,7 @@ def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
 
 def _database_gone(request: HttpRequest, error: OperationalError) -> HttpResponse:
     log.error("the database does not answer: %s", error)
-    return answer(503, finding("database_gone"))
+    return answer(503, database_trouble(error))
 
 
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:

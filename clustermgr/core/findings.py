@@ -35,6 +35,10 @@ SENTENCES: dict[str, str] = {
     "too_large": "What was sent is larger than 1 MB, the most that is taken. Nothing was changed.",
     "wrong_value": "{where}: {message}.",
     "database_gone": "The console cannot reach its database, so it can show and order nothing. Start it.",
+    "database_busy": "Another program has held the console's database for too long, so nothing was changed. "
+    "Look for a copy or a tool that has it open, and try again.",
+    "disk_full": "The disk under the console's database is full, so nothing was changed. Make room there; "
+    "what was ordered before goes on by itself.",
     "broken": "The console met an error of its own; the cause is in its log. Whether your order was taken "
     "stands in the operations.",
     # hosts and nodes

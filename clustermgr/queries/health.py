@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from datetime import timedelta
 
@@ -16,6 +17,8 @@ HEARD_WITHIN = timedelta(seconds=10)
 ASK_EVERY_S = 8.0
 FIRST_ANSWER_S = 0.3
 SILENT_TIMES = 2  # one answer that is late is no dead worker
+#: With less than this left, the next write may fail.
+ROOM_BYTES = 4 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +70,14 @@ def _worker_answers() -> bool:
 
 
 pulse = Pulse()
+
+
+def disk_full() -> bool:
+    """Whether nothing more can be written beside the console: its database, queue or log."""
+    try:
+        return shutil.disk_usage(settings.VAR_DIR).free < ROOM_BYTES
+    except OSError:
+        return False
 
 
 def not_running(cluster: Cluster, *, untaken: bool) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from clustermgr.supervisor.log import Log
 from clustermgr.supervisor.processes import Process
 
-_FIRST_DELAY, _LONGEST_DELAY, _HEALTHY_AFTER = 0.5, 30.0, 60.0
+_FIRST_DELAY, _LONGEST_DELAY, _HEALTHY_AFTER = 0.5, 10.0, 60.0
 _LONGEST_LINE = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from clustermgr import logs
+from clustermgr.errors import database_trouble
 
 TITLES = {
     400: "The request could not be read",
@@ -20,13 +21,10 @@ TITLES = {
     413: "Too large",
     423: "Held by another task",
     500: "Something broke here",
-    503: "The database does not answer",
+    503: "The database cannot be used",
 }
-DATABASE_GONE = [
-    "The console cannot reach its database, so it can show and order nothing. The cluster is not affected: "
-    "virtual machines keep running where they are.",
-    "Start the database, or look at DATABASE_URL and the console's log; then load this page again.",
-]
+UNHARMED = "The cluster is not affected: virtual machines keep running where they are."
+GONE = "Start the database, or look at DATABASE_URL and the console's log; then load this page again."
 
 
 def answer(request: HttpRequest, status: int, *, sentences: Sequence[str]) -> HttpResponse:
@@ -42,6 +40,13 @@ def answer(request: HttpRequest, status: int, *, sentences: Sequence[str]) -> Ht
     if part:
         response["HX-Reswap"] = "none"
     return response
+
+
+def database_away(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """Gone, held by somebody else, or without room: which, and what to do."""
+    found = database_trouble(error)
+    more = [GONE] if found.code == "database_gone" else []
+    return answer(request, 503, sentences=[found.sentence, UNHARMED, *more])
 
 
 def _for_programs(status: int, sentences: Sequence[str]) -> HttpResponse:
@@ -83,8 +88,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     # Middleware may meet the dead database before a view does; Django then comes here.
-    if isinstance(sys.exc_info()[1], OperationalError):
-        return answer(request, 503, sentences=DATABASE_GONE)
+    if isinstance(error := sys.exc_info()[1], OperationalError):
+        return database_away(request, error)
     return answer(
         request,
         500,

@@ -127,6 +127,7 @@ def _shell(here: Here) -> dict[str, Any]:
         "dock": dock,
         "tree": shell.tree(here.cluster, dock),
         "not_running": health.not_running(here.cluster, untaken=dock.untaken),
+        "disk_full": health.disk_full(),
     }
 
 
@@ -183,7 +184,7 @@ class PaneHeadersMiddleware:
         if isinstance(error, ActionRefused):
             return refused(request, error)
         if isinstance(error, OperationalError):
-            return errors.answer(request, 503, sentences=errors.DATABASE_GONE)
+            return errors.database_away(request, error)
         return None
 
 

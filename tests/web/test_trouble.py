@@ -99,6 +99,35 @@ def test_a_database_that_is_gone_before_the_view(ana: Client, monkeypatch: pytes
     assert "cannot reach its database" in text_of(response)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("database is locked", "Another program has held the console's database"),
+        ("database or disk is full", "The disk under the console's database is full"),
+        ("could not extend file: No space left on device", "The disk under the console's database is full"),
+    ],
+)
+def test_a_database_that_refuses_says_why(
+    said: str, shown: str, world: SimpleNamespace, ana: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError(said)
+
+    monkeypatch.setattr(shell, "cluster_by_slug", refuse)
+    response = ana.get(world.url)
+    assert response.status_code == 503
+    assert shown in text_of(response)
+    assert "Start the database" not in text_of(response)
+
+
+def test_a_full_disk_is_said_on_every_page(
+    world: SimpleNamespace, ana: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "disk of this console is full" not in text_of(ana.get(world.url))
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert "disk of this console is full" in text_of(ana.get(world.url))
+
+
 def test_an_error_of_our_own_shows_no_inside(
     world: SimpleNamespace, ana: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
