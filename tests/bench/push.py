@@ -26,16 +26,17 @@ SWITCHES = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-backgr
 #: The driver's time stands in each patched figure; the second animation frame from the message on is the one
 #: after the patch.
 LISTEN = """
-window.late = [];
+window.late = []; window.framed = [];
 const Native = window.WebSocket;
 window.WebSocket = class extends Native {
   constructor(...words) {
     super(...words);
     this.addEventListener("message", (event) => {
-      const patch = JSON.parse(event.data).patch || [];
+      const frame = JSON.parse(event.data), patch = frame.patch || [];
       const moves = patch.filter(([key, f]) => f && f.at && key.startsWith("operation:"));
       const stamps = moves.map(([, f]) => f.at);
       if (!stamps.length) { return; }
+      for (const at of stamps) { window.framed.push(Date.parse(frame.at) - 1000 * at); }
       requestAnimationFrame(() => requestAnimationFrame(() => {
         for (const at of stamps) { window.late.push(Date.now() - 1000 * at); }
       }));
@@ -55,13 +56,16 @@ def measure(
         client = installation.browser(stack)
         with listening(stack, client.cookie, sockets), browsers(stack, client.cookies) as pages:
             wait_until_running(stack, moves)
-            late, cost = watch(stack, pages, seconds)
+            late, framed, cost = watch(stack, pages, seconds)
     if not late:
         yield Figure("sample to pixel, p95", None, "ms", 300, note="no frame arrived")
         return
     note = f"{moves} moves, {sockets} sockets, {len(pages)} browsers, {len(late)} samples"
     yield Figure("sample to pixel, p95", percentile(late, 0.95), "ms", 300, note=note)
     yield Figure("sample to pixel, median", percentile(late, 0.5), "ms", note=note)
+    yield Figure(
+        "sample to frame sent, p95", percentile(framed, 0.95), "ms", note="the share of our processes"
+    )
     for name in ("web", "worker"):
         yield Figure(f"{name} while pushing, share of a core", cost[name], "%", note=note)
 
@@ -121,13 +125,19 @@ def wait_until_running(stack: Stack, moves: int) -> None:
     stack.wait(lambda: installation.query(stack, sql)[0][0] >= moves, 60, f"{moves} moves to be copying")
 
 
-def watch(stack: Stack, pages: list[Any], seconds: float) -> tuple[list[float], dict[str, float]]:
-    """Milliseconds from each sample to the screen; percents of a core."""
+Costs = dict[str, float]
+
+
+def watch(stack: Stack, pages: list[Any], seconds: float) -> tuple[list[float], list[float], Costs]:
+    """Milliseconds from each sample to the screen, and to the frame that tells it; percents of a core."""
     pids = {name: stack.pid(name) or 0 for name in ("web", "worker")}
     for page in pages:
-        page.evaluate("window.late.length = 0")
+        page.evaluate("window.late.length = window.framed.length = 0")
     before, began = {name: processes.cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
     pages[0].wait_for_timeout(1000 * seconds)
     passed = time.monotonic() - began
     cost = {name: 100 * (processes.cpu_seconds(pid) - before[name]) / passed for name, pid in pids.items()}
-    return [value for page in pages for value in page.evaluate("window.late")], cost
+    late, framed = (
+        [value for page in pages for value in page.evaluate(f"window.{name}")] for name in ("late", "framed")
+    )
+    return late, framed, cost
