@@ -30,6 +30,13 @@ def _derived(text: str) -> bytes:
     return base64.urlsafe_b64encode(hashlib.sha256(b"clustermgr seal\n" + text.encode()).digest())
 
 
+def fingerprints() -> list[str]:
+    """What names each key of this installation without giving it away; the first one seals."""
+    lines = kept_secret("CLUSTERMGR_SEAL_KEY", "seal.key").splitlines()
+    keys = [_derived(line.strip()) for line in lines if line.strip()]
+    return [hashlib.sha256(b"clustermgr fingerprint\n" + key).hexdigest()[:16] for key in keys]
+
+
 def seal(text: str) -> str:
     """Encrypt for a column. Empty text stays empty."""
     return _box().encrypt(text.encode()).decode() if text else ""

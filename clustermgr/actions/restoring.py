@@ -1,0 +1,68 @@
+"""What follows from putting a database back: nothing in it is known to be true of now.
+
+Runs in the transaction of the restore, while no other process works, so there is no news to send.
+"""
+
+from __future__ import annotations
+
+from django.db.models import F
+
+from clustermgr.core.states import ACTIVE, Level, OperationState, Phase
+from clustermgr.core.words import KINDS
+from clustermgr.models import Cluster, Event, Operation, Slot, WatchShard
+from clustermgr.ports import clock
+
+OUTCOME = "Unknown after restore: the database was put back while this was under way."
+ADVICE = "Look at the virtual machine on its hosts; the watch shows it as it is."
+
+
+def settle_the_past(made_at: str) -> int:
+    """Active operations end as unknown, their holders stay; leases are gone; every cluster stands down.
+    Answers how many operations there were."""
+    now = clock().now()
+    found = list(Operation.objects.filter(state__in=ACTIVE).select_related("vm"))
+    for operation in found:
+        _close(operation)
+    Slot.objects.all().delete()
+    Operation.objects.update(lease_owner="", lease_expires=None)
+    WatchShard.objects.update(lease_owner="", lease_expires=None, heard_at=None, sent_at=None)
+    reason = f"It was restored from a backup of {made_at}. What happened since then is not known here."
+    for cluster in Cluster.objects.all():
+        Event.objects.create(
+            cluster=cluster, at=now, level=Level.CRITICAL, code="restored", params={"reason": reason}
+        )
+    Cluster.objects.update(
+        stood_down_at=now, stood_down_reason=reason, stood_down_by="", version=F("version") + 1
+    )
+    return len(found)
+
+
+def _close(operation: Operation) -> None:
+    now = clock().now()
+    Operation.objects.filter(pk=operation.pk).update(
+        state=OperationState.FAILED,
+        phase=Phase.DONE,
+        outcome=OUTCOME,
+        advice=ADVICE,
+        wait_reason="",
+        finished_at=now,
+    )
+    Event.objects.create(
+        cluster_id=operation.cluster_id,
+        at=now,
+        level=Level.WARNING,
+        code="order_failed",
+        params={"what": KINDS[operation.kind], "vm": operation.vm.name, "reason": OUTCOME},
+        vm=operation.vm,
+        operation=operation,
+    )
+
+
+def at_work() -> str:
+    """Which process works on this database now, by its lease, or nothing."""
+    now = clock().database_now()
+    if WatchShard.objects.filter(lease_expires__gt=now).exists():
+        return "A watch process"
+    if Operation.objects.filter(lease_expires__gt=now).exclude(lease_owner="").exists():
+        return "A worker"
+    return ""
