@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from clustermgr.actions import leases
-from clustermgr.core.states import Phase, VmState, Wanted
+from clustermgr.core.states import OperationKind, Phase, VmState, Wanted
 from clustermgr.drivers.contract import (
     DomainSight,
     DomainState,
@@ -59,12 +59,17 @@ def bring_up(work: Work, node: Node, *, path: str = "") -> float | None:
         return SILENT_S
     try:
         return STEPS[work.operation.step](work, node, sight, path)
-    except Stuck:
-        raise
     except Trouble as trouble:
-        if work.operation.step == "revoke" or not revoke.doubtful(work, node, sight, trouble, path):
+        if _stays(work, node, trouble) or not revoke.doubtful(work, node, sight, trouble, path):
             raise
         return revoke.begin(work, node, trouble, path)
+
+
+def _stays(work: Work, node: Node, trouble: Trouble) -> bool:
+    """A copy that is stuck at home is left there for the administrator; recovery has other nodes to try."""
+    op = work.operation
+    at_home = node.pk == op.vm.owner_id and op.kind != OperationKind.RECOVERY
+    return isinstance(trouble, Stuck) and at_home
 
 
 def _up(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
@@ -161,6 +166,8 @@ def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
         except HostUnreachable:
             work.doubt = True
             raise
+        except Trouble as refused:
+            raise Stuck(refused.sentence, refused.raw) from refused
         return SAMPLE_S if sight.state == DomainState.PAUSED_IO else 0.0
     if sight is not None and sight.has_process:
         return SAMPLE_S

@@ -27,7 +27,7 @@ GIVEN_UP = "Its saved state was given up, because the node may have begun to res
 def doubtful(work: Work, node: Node, sight: DomainSight | None, trouble: Trouble, path: str) -> bool:
     """Whether a call on `node` must be revoked before this trouble may be told. Marks trouble that leaves the
     node a possible holder instead."""
-    if not work.doubt:
+    if not work.doubt or work.operation.step == "revoke":
         return False
     if path and node.pk == work.operation.vm.owner_id and work.operation.step != "resume":
         # Not resumed, and at home: a late copy is paused, and in it, or in the file, is all that the VM has.
@@ -42,11 +42,12 @@ def doubtful(work: Work, node: Node, sight: DomainSight | None, trouble: Trouble
 def begin(work: Work, node: Node, trouble: Trouble, path: str) -> float:
     """Write down what is to be revoked, and why, before the first call that does it."""
     op = work.operation
-    why = f"{trouble.sentence} {GIVEN_UP}" if path and op.step != "resume" else trouble.sentence
-    memory = {**op.memory, "why": why, "raw": trouble.raw}
+    delete = bool(path) and op.step != "resume"  # else it was seen gone before
+    why = f"{trouble.sentence} {GIVEN_UP}" if delete else trouble.sentence
+    memory = {**op.memory, "why": why, "raw": trouble.raw, "delete": delete}
     if node.pk == op.vm.owner_id and (definition := definition_of(work, node)):
         memory["definition"] = seal(definition)
-    spent = {"saved_spent": True} if path else None
+    spent = {"saved_spent": True} if delete else None
     leases.step(op, step="revoke", memory=memory, vm_values=spent, wait_reason="")
     work.same_for("revoking")
     return 0.0
@@ -55,7 +56,7 @@ def begin(work: Work, node: Node, trouble: Trouble, path: str) -> float:
 def revoke(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
     """One look and one act. Raises the Trouble that led here when it is certain that nothing comes late."""
     op, host = work.operation, work.host(node)
-    if path and not _deleted(work, node, path):
+    if op.memory["delete"] and not _deleted(work, node, path):
         work.note(f"No node can delete the saved state {path} now; {op.vm.name} waits for that")
         leases.renew(op)
         return SILENT_S

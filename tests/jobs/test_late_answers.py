@@ -14,6 +14,7 @@ from clustermgr.core.states import OperationState, VmState
 from clustermgr.drivers.contract import DomainState
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.jobs.engine import decide
+from clustermgr.jobs.operations import one_step
 from clustermgr.models import Event, Holder, Operation
 from tests.jobs import killing
 from tests.jobs.conftest import Stage
@@ -233,3 +234,20 @@ def test_a_save_that_ended_while_the_daemon_was_away_is_a_save(stage: Stage) -> 
     assert stage.fresh(order).state == OperationState.SUCCEEDED, stage.fresh(order).outcome
     assert stage.vm("db").saved_file
     assert lies(stage, "db") == []
+
+
+def test_a_copy_that_a_disk_error_stops_at_home_is_left_there_with_its_memory(stage: Stage) -> None:
+    """Also when its worker died: destroying it would lose what only that copy has."""
+    vms.save(actor=stage.actor, vm=stage.vm("web"))
+    stage.run()
+    order = vms.start(actor=stage.actor, vm=stage.vm("web"))
+    work = killing.carry(stage, order.pk, seconds=0.1)
+    while stage.fresh(order).step != "resume":
+        stage.clock.advance(one_step(work) or 0)
+    with stage.world.write() as tx:
+        tx.set_copy("n1", stage.vm("web").uuid, state=DomainState.PAUSED_IO, reason="I/O error")
+    stage.faults.storage_cut("n1", "csv1")
+    killing.take_over(stage)
+    assert stage.fresh(order).state == OperationState.FAILED
+    assert stage.where("web") == {"n1": DomainState.PAUSED_IO}
+    assert stage.vm("web").state == VmState.PAUSED_CRITICAL

@@ -106,8 +106,16 @@ class Victim:
             file.unlink()
 
 
+#: What ends with a node's power, and how it is begun again.
+LISTS = {"pool-list": "pool-start", "list": "start"}
+
+
+def listed(lab: KvmLab, number: int, verb: str) -> set[str]:
+    return set(lab.virsh(number, verb, "--name").split())
+
+
 def quiet_nodes(lab: KvmLab) -> list[int]:
-    return [number for number in NODES if "counter" not in lab.virsh(number, "list", "--name").split()]
+    return [number for number in NODES if "counter" not in listed(lab, number, "list")]
 
 
 @contextmanager
@@ -115,7 +123,7 @@ def made(plant: Plant) -> Iterator[Victim]:
     """The victim runs at home and is a role of the cluster; afterwards the lab is as it was."""
     home, away = quiet_nodes(plant.lab)[:2]
     victim = Victim(plant, home, away)
-    on = {number: plant.lab.virsh(number, "list", "--name").split() for number in (home, away)}
+    before = {(number, verb): listed(plant.lab, number, verb) for number in (home, away) for verb in LISTS}
     victim.unmake()
     eyes = threading.Thread(target=victim.watch, daemon=True)
     try:
@@ -129,9 +137,8 @@ def made(plant: Plant) -> Iterator[Victim]:
         if eyes.ident:
             eyes.join()
         victim.unmake()
-        for number, names in on.items():
-            listed = plant.lab.virsh(number, "list", "--name").split()
-            for name in set(names) - set(listed):
-                plant.lab.virsh(number, "start", name)
+        for (number, verb), names in before.items():
+            for name in names - listed(plant.lab, number, verb) - {victim.name}:
+                plant.lab.virsh(number, LISTS[verb], name)
     assert victim.most <= 1, f"{victim.most} processes of one VM ran at once"
     assert victim.looks > 0
