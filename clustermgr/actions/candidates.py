@@ -25,7 +25,8 @@ from clustermgr.ports import clock, runner
 from clustermgr.queries.membership import taken
 
 TEST = "clustermgr.jobs.candidates.probe"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+#: With a letter: a number alone is an id wherever a node is named.
+NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 KEPT = timedelta(hours=1)
 #: A test without an answer for this long lost its worker or its message.
 STALE = timedelta(seconds=40)
@@ -107,8 +108,8 @@ def begin(
 
 
 BAD_NAME = (
-    "A node's name has 1 to 60 letters, digits, dots, hyphens and underscores, and begins with a letter or a "
-    "digit. Its short host name is a good one."
+    "A node's name has 1 to 60 letters, digits, dots, hyphens and underscores, a letter among them, and "
+    "begins with a letter or a digit. Its short host name is a good one."
 )
 
 
@@ -183,6 +184,8 @@ def _kept(wish: Wish, node: Node | None, place: addresses.Address) -> tuple[str,
 
 def _key(row: Candidate) -> None:
     """The host showed its keys and nobody signed in: go on with the one that is known, or ask."""
+    # That nobody signed in yet is what is being asked; it is no fault of the host.
+    row.findings = [each for each in row.findings if each["level"] != "error"]
     access: NodeAccess | None = getattr(row.node, "access", None)
     pinned = access.host_key if access else ""
     line = host_keys.chosen(row.offered, row.expected) if row.expected else ""
