@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
-from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from clustermgr.actions import standing, vms
 from clustermgr.errors import ActionRefused
 from tests.jobs.conftest import Stage
 from tests.jobs.test_stamps import cluster, stamps, swept
 from tests.jobs.test_watch import Watch
-
-Twin = Callable[[], AbstractContextManager[None]]
-
-
-@pytest.fixture
-def twin(tmp_path: Path) -> Iterator[Twin]:
-    """`with twin():` what happens there happens in the second manager's database."""
-    live = connections["default"]
-    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "twin.sqlite3"), "OPTIONS": {}}
-    second = DatabaseWrapper({**live.settings_dict, **sqlite}, alias="default")
-
-    @contextmanager
-    def inside() -> Iterator[None]:
-        connections["default"] = second
-        try:
-            yield
-        finally:
-            connections["default"] = live
-
-    yield inside
-    second.close()
+from tests.twins import second_manager
 
 
 def epochs(stage: Stage) -> set[str]:
@@ -44,11 +20,11 @@ def epochs(stage: Stage) -> set[str]:
 
 
 def test_a_restored_database_looks_only_and_after_its_take_over_the_older_stands_down(
-    stage: Stage, twin: Twin, tmp_path: Path
+    stage: Stage, tmp_path: Path
 ) -> None:
     swept(stage, Watch(stage))
     call_command("backup", str(tmp_path / "file"))
-    with twin():
+    with second_manager(tmp_path / "twin.sqlite3"):
         call_command("restore", str(tmp_path / "file"))
         swept(stage, Watch(stage, "second"))
         assert "restored from a backup" in cluster(stage).stood_down_reason
@@ -63,18 +39,18 @@ def test_a_restored_database_looks_only_and_after_its_take_over_the_older_stands
     standing.take_over(actor=stage.actor, cluster=cluster(stage), confirm="Test")
     stage.run()
     assert epochs(stage) == {"epoch=3"}
-    with twin():
+    with second_manager(tmp_path / "twin.sqlite3"):
         swept(stage, Watch(stage, "second again"), 15)
         assert cluster(stage).rivals == {standing.installation().manager_id: 3}
     assert cluster(stage).stood_down_at is None
 
 
-def test_two_strangers_on_the_same_hosts(stage: Stage, twin: Twin, tmp_path: Path) -> None:
+def test_two_strangers_on_the_same_hosts(stage: Stage, tmp_path: Path) -> None:
     """The second never heard of the first: it finds its stamps when it looks, and touches nothing."""
     swept(stage, Watch(stage))
     call_command("backup", str(tmp_path / "file"))
     before = stamps(stage, "web")
-    with twin():
+    with second_manager(tmp_path / "twin.sqlite3"):
         call_command("restore", str(tmp_path / "file"))
         standing.Installation.objects.update(manager_id="stranger")
         type(stage.cluster).objects.update(stood_down_at=None, stood_down_by="")

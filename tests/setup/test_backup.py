@@ -22,6 +22,7 @@ from clustermgr.models import Cluster, Drift, Event, Holder, Operation, Slot, Vm
 from clustermgr.ports import clock
 from tests import worlds
 from tests.fakes import VirtualClock
+from tests.twins import second_manager
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -213,3 +214,19 @@ def test_a_full_disk_leaves_no_half_of_a_backup(
 
 def _full(descriptor: int) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_an_installation_moves_from_one_machines_database_to_another(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    """From SQLite to whatever these tests run on: the way from one machine to several."""
+    with second_manager(tmp_path / "small.sqlite3"):
+        call_command("migrate", verbosity=0)
+        worlds.usual()
+        worlds.admin()
+        call_command("backup", str(tmp_path / "file"))
+        before = tables.counts()
+    call_command("restore", str(tmp_path / "file"))
+    added = {"clustermgr.Event": 2}  # a restore's own: the stand-down, and the task that was under way
+    assert tables.counts() == {label: count + added.get(label, 0) for label, count in before.items()}
+    assert worlds.vm("new", on=worlds.node(Cluster.objects.get(), "hv-09")).pk

@@ -74,8 +74,8 @@ class Command(BaseCommand):
             with transaction.atomic(durable=True):
                 self._free(replace=replace)
                 rows = tables.load(found.rows())
-                ended = restoring.settle_the_past(str(found.head["made_at"]))
                 tables.reset_sequences()
+                ended = restoring.settle_the_past(str(found.head["made_at"]))
         self.stdout.write(f"{rows} rows were put back, as they were at {found.head['made_at']}.")
         if ended:
             self.stdout.write(f"{ended} orders that were under way then are closed as unknown.")
