@@ -21,7 +21,7 @@ stage() {
 stage unit -n 2 --dist loadfile -m "not browser and not qemu" --durations=5
 # What the database can make different, once more on the other one.
 if missing=$("$python" -c 'from tests import abilities; print(abilities.no_postgres())') && [ -z "$missing" ]; then
-  beside="$python -m tests.postgres" stage postgres tests/{actions,jobs,live,api,web} \
+  beside="$python -m tests.postgres" stage postgres tests/{actions,jobs,live,api,web,monitor} \
     -n 2 --dist loadfile -m "not browser and not qemu" --durations=5
 else
   echo "== postgres is left out: $missing"
