@@ -37,7 +37,7 @@ def _begin(work: Work, node: Node) -> float:
     op = work.operation
     if work.first_sight(node) is None:
         definition = definition_of(work, op.vm.owner)
-        work.attempt(lambda: work.host(node).define(definition))
+        work.attempt(lambda: work.host(node).define(definition, work.stamp()))
     leases.step(op, step="up")
     return 0.0
 

@@ -98,7 +98,7 @@ def _away(work: Work) -> float | None:
 
 def _define(work: Work) -> None:
     definition = definition_of(work, work.operation.source)
-    work.call(lambda: work.host(work.operation.target).define(definition))
+    work.call(lambda: work.host(work.operation.target).define(definition, work.stamp()))
 
 
 def _up(work: Work) -> float | None:

@@ -108,7 +108,7 @@ def put_back(work: Work) -> None:
     op = work.operation
     kept = op.memory.get("definition")
     if kept and work.host(op.vm.owner).sight(op.vm.uuid) is None:
-        work.call(lambda: work.host(op.vm.owner).define(unseal(kept)))
+        work.call(lambda: work.host(op.vm.owner).define(unseal(kept), work.stamp()))
 
 
 def definition_of(work: Work, node: Node) -> str:

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from clustermgr.actions import leases
+from clustermgr.actions import leases, standing
 from clustermgr.core.progress import figures
 from clustermgr.drivers.contract import (
     DomainSight,
@@ -183,6 +183,13 @@ class Work:
             if (sight is not None and sight.has_process) or (not answered and other in holders):
                 found.append((other, answered))
         return found
+
+    def stamp(self) -> str:
+        """What goes into every definition that we write; "" leaves a stamp as it is, while another manager
+        may be the right one."""
+        op = self.operation
+        down = op.cluster.stood_down_at is not None
+        return "" if down else standing.identity(op.cluster_id).stamp(op.vm.uuid)
 
     def cleared(self, node: Node, *, undefine: bool) -> bool:
         """See to it that `node` has no process of the VM and, with `undefine`, no definition. True when seen

@@ -80,6 +80,12 @@ def test_a_machine_that_moves_keeps_its_stamp(stage: Stage, watch: Watch) -> Non
     assert stamps(stage, "idle") == (ours(stage, "idle"), None)
 
 
+def test_a_machine_that_nobody_stamped_yet_is_stamped_where_it_is_defined(stage: Stage) -> None:
+    vms.move(actor=stage.actor, vm=stage.vm("idle"), target=stage.node("n3"))
+    stage.run()
+    assert stamps(stage, "idle") == (ours(stage, "idle"), None)
+
+
 def test_a_stamp_that_cannot_be_written_is_tried_again_and_stops_no_move(stage: Stage, watch: Watch) -> None:
     watch.seconds(12)
     stage.faults.agent_off("n2")
