@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, Unread
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from clustermgr import logs
 from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused, database_trouble
 
@@ -96,4 +97,4 @@ def _database_gone(request: HttpRequest, error: OperationalError) -> HttpRespons
 
 def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return answer(500, finding("broken"))
+    return answer(500, finding("broken", request=logs.known("request")))

@@ -39,8 +39,8 @@ SENTENCES: dict[str, str] = {
     "Look for a copy or a tool that has it open, and try again.",
     "disk_full": "The disk under the console's database is full, so nothing was changed. Make room there; "
     "what was ordered before goes on by itself.",
-    "broken": "The console met an error of its own; the cause is in its log. Whether your order was taken "
-    "stands in the operations.",
+    "broken": "The console met an error of its own; the cause is in its log, at request {request}. Whether "
+    "your order was taken stands in the operations.",
     # hosts and nodes
     "unknown_test": "There is no test {test} in {cluster}. It is forgotten after an hour: test again.",
     "test_not_ready": "{address} is not ready to be added: the test of its connection {why}.",

@@ -33,7 +33,6 @@ def answer(request: HttpRequest, status: int, *, sentences: Sequence[str]) -> Ht
         return _for_programs(status, sentences)
     title = TITLES.get(status, "This did not work")
     context = {"status": status, "title": title, "sentences": sentences, "path": request.path[:200]}
-    context["request_id"] = logs.known("request") if status >= 500 else ""
     part = request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request")
     template = "parts/_error_toast.html" if part else "error.html"
     response = HttpResponse(render_to_string(template, context), status=status)
@@ -95,6 +94,6 @@ def broken(request: HttpRequest) -> HttpResponse:
         500,
         sentences=[
             "The console met an error of its own. Whether your order was taken stands in Tasks.",
-            "The cause is in the console's log. The cluster is not affected.",
+            f"The cause is in the console's log, at request {logs.known('request')}. {UNHARMED}",
         ],
     )

@@ -16,6 +16,7 @@ import pytest
 from django.test import Client
 
 from clustermgr import logs
+from clustermgr.actions import tokens
 from clustermgr.supervisor import processes
 from clustermgr.supervisor.log import Log
 from tests import worlds
@@ -170,6 +171,16 @@ def test_a_page_that_breaks_names_the_request_that_the_log_names(
     assert answer["X-Request-ID"] in answer.content.decode()
     (line,) = [line for line in lines if "no such luck" in line.get("trace", "")]
     assert (line["request"], line["user"], line["cluster"]) == (answer["X-Request-ID"], "vic", "c1")
+
+
+def test_a_program_is_told_the_request_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> Any:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(tokens, "use", broken)
+    answer = Client().get("/api/v1/clusters", headers={"Authorization": "Bearer cmt_1"})
+    assert answer.status_code == 500
+    assert answer["X-Request-ID"] in answer.json()["findings"][0]["sentence"]
 
 
 def test_a_password_and_a_token_that_are_sent_are_not_in_the_log(listening: Listening, db: None) -> None:
