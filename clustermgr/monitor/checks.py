@@ -25,6 +25,8 @@ from clustermgr.ports import clock
 OK = "ok"
 #: An answer is told again for so long; and the whole of the waiting for all checks together.
 HELD_S, DEADLINE_S = 1.0, 1.5
+#: A question that hangs for longer is given up: its connection may be cut, and another would be answered.
+GIVEN_UP_S = 30.0
 log = logging.getLogger(__name__)
 Start = Callable[[], "Future[str]"]
 
@@ -42,8 +44,8 @@ class Check:
     def ask(self) -> Future[str]:
         """The question that is under way, or a new one when the last answer is old."""
         now = clock().monotonic()
-        over = self._answer is None or (self._answer.done() and now - self._asked >= HELD_S)
-        if over or self._answer is None:
+        age = now - self._asked
+        if self._answer is None or age >= (HELD_S if self._answer.done() else GIVEN_UP_S):
             self._answer, self._asked = self._start(), now
         return self._answer
 

@@ -109,6 +109,15 @@ def test_an_answer_is_told_again_for_a_second(clock: VirtualClock) -> None:
     assert len(questions) == 2
 
 
+def test_a_question_that_hangs_for_long_is_asked_anew(clock: VirtualClock) -> None:
+    check = Check(Future, "silent")
+    hanging = check.ask()
+    clock.advance(29)
+    assert check.ask() is hanging
+    clock.advance(2)
+    assert check.ask() is not hanging
+
+
 async def test_only_reading_is_answered() -> None:
     assert (await asked("/health/ready", Health(never, {"a": says(OK)}), "POST"))[0] == 405
 
