@@ -10,8 +10,10 @@ import pytest
 from django.core.management import call_command
 
 from clustermgr.access import Actor
-from clustermgr.actions import leases, operations, vms
+from clustermgr.actions import leases, operations, standing, tidying, vms
 from clustermgr.core.states import OfflineAction, OperationState, Role, VmState
+from clustermgr.jobs import stamps
+from clustermgr.jobs.hosts import connect_to
 from clustermgr.jobs.operations import one_step
 from clustermgr.jobs.work import Work
 from clustermgr.kvmlab.layout import LabError
@@ -168,3 +170,25 @@ def test_settings_reach_the_host_and_are_no_drift(plant: Plant) -> None:
         changes["notes"],
     )
     assert not Drift.objects.exists()
+
+
+def test_what_a_node_still_knows_when_it_returns_is_removed_and_nothing_else(plant: Plant) -> None:
+    counter, other = plant.vm("counter"), plant.other("counter")
+    config = connect_to(counter.owner).read_config(counter.uuid)
+    connect_to(other).define(config.definition, "manager=m epoch=1 vm=u")
+    before = plant.lab.counter()
+    order = tidying.order(counter, other)
+    plant.carry(order)
+    assert connect_to(other).sight(counter.uuid) is None
+    assert connect_to(counter.owner).sight(counter.uuid).has_process
+    assert plant.copies("counter") == 1
+    assert counts_on(plant, before)
+
+
+def test_a_sweeps_stamp_stands_on_the_running_machine(plant: Plant) -> None:
+    counter = plant.vm("counter")
+    stamps.stamp(counter.owner_id, [counter.pk])
+    read = connect_to(counter.owner).read_config(counter.uuid)
+    mine = standing.identity(counter.cluster_id).stamp(counter.uuid)
+    assert (read.stamp, read.running_stamp) == (mine, mine)
+    connect_to(counter.owner).stamp(counter.uuid, "")
