@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,24 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from clustermgr import meters
 from clustermgr.actions import leases
-from clustermgr.api.auth import tries
 from clustermgr.core.states import OperationState
 from clustermgr.models import WatchShard
 from clustermgr.monitor import exposition, metrics
 from tests import worlds
-from tests.api.conftest import token_of
+from tests.api.conftest import _no_wrong_tries, token_of  # noqa: F401  (a fixture)
 from tests.architecture import ROOT
 from tests.fakes import VirtualClock
 
 pytestmark = pytest.mark.django_db
 ENDS = ("succeeded", "failed", "cancelled")
-
-
-@pytest.fixture(autouse=True)
-def _no_wrong_tries() -> Iterator[None]:
-    tries.forget()
-    yield
-    tries.forget()
 
 
 @pytest.fixture
