@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench kvm-lab kvm-lab-down screenshots packages
+.PHONY: help run setup test lint bench soak kvm-lab kvm-lab-down screenshots packages
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,6 +38,9 @@ kvm-lab: packages $(VENV)/.runtime $(VENV)/.libvirt ## three real libvirt nodes 
 
 kvm-lab-down: ## end those nodes without a trace
 	@$(PY) -m clustermgr.kvmlab down
+
+soak: setup ## what stands on Redis, PostgreSQL and the disk, each of them away for a whole minute
+	@OUTAGE_S=60 $(PY) -m pytest tests/setup/test_outages.py --durations=0
 
 screenshots: $(VENV)/.tests ## docs/screenshots from a demonstration of its own
 	@$(PY) docs/screenshots/make.py

@@ -59,6 +59,11 @@ def no_program(name: str, package: str) -> Callable[[], str]:
 
 
 @cache
+def no_root() -> str:
+    return "" if os.geteuid() == 0 else "needs root, for a small file system that can be full"
+
+
+@cache
 def no_apt() -> str:
     listed = shutil.which("apt-get") and any(Path("/var/lib/apt/lists").glob("*_Packages*"))
     return "" if listed else "no list of Debian's packages here (apt-get update)"
@@ -71,5 +76,6 @@ MISSING: dict[str, Callable[[], str]] = {
     "postgres": no_postgres,
     "apt": no_apt,
     "compose": no_program("docker-compose", "docker-compose"),
+    "root": no_root,
     "systemd": no_program("systemd-analyze", "systemd"),
 }

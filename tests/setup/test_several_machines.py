@@ -5,23 +5,18 @@ What the containers' engine would do is in tests/compose.py; the rest is the fil
 
 from __future__ import annotations
 
-import http.cookiejar
 import json
 import re
 import shutil
 import signal
 import tempfile
-import urllib.parse
-import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery import Celery
-from websockets.sync.client import connect
 
 from clustermgr.cli.client import Client, path
 from clustermgr.cli.place import Place
@@ -29,6 +24,7 @@ from clustermgr.core.states import SETTLED
 from clustermgr.drivers.contract import DomainState
 from clustermgr.drivers.lab import store
 from clustermgr.drivers.lab.world import World
+from tests.browsing import Browser
 from tests.compose import Composed
 
 pytestmark = [pytest.mark.compose, pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow]
@@ -64,40 +60,9 @@ def api(composed: Composed, service: str) -> Client:
     return Client(Place(composed.url(service), left["token"]))
 
 
-def browser(composed: Composed, service: str) -> SimpleNamespace:
-    """Signed in at one web process: `.get(path)` and the cookie for its socket."""
-    jar = http.cookiejar.CookieJar()
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    url = composed.url(service)
-    page = opener.open(f"{url}/sign-in/", timeout=10).read().decode()
-    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert found
+def browser(composed: Composed, service: str) -> Browser:
     password = (composed.folder / "var" / "administrator.txt").read_text().strip()
-    form = {"username": "admin", "password": password, "csrfmiddlewaretoken": found.group(1)}
-    opener.open(f"{url}/sign-in/", urllib.parse.urlencode(form).encode(), timeout=10).read()
-    return SimpleNamespace(
-        url=url,
-        get=lambda where: opener.open(url + where, timeout=10).read().decode(),
-        cookie="; ".join(f"{cookie.name}={cookie.value}" for cookie in jar),
-    )
-
-
-def frames(at: SimpleNamespace) -> Generator[dict[str, Any], None, None]:
-    """What a page is told over its socket."""
-    headers = {"Cookie": at.cookie, "Origin": at.url}
-    with connect(at.url.replace("http", "ws") + "/ws/ui/", additional_headers=headers) as socket:
-        socket.recv(timeout=10)
-        socket.send(json.dumps({"type": "sub", "topics": ["cluster:1"], "cur": 0}))
-        while True:
-            yield json.loads(socket.recv(timeout=15))
-
-
-def figures(at: SimpleNamespace, operation: int) -> Generator[float, None, None]:
-    """The percentages of an operation, as they are pushed."""
-    for frame in frames(at):
-        for key, fields in frame.get("patch", ()):
-            if key == f"operation:{operation}" and fields and "percent" in fields:
-                yield fields["percent"]
+    return Browser(composed.url(service), password)
 
 
 def carrier(composed: Composed, operation: int) -> str:
@@ -129,7 +94,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_live_migration_that_another_web_p
         for vm, target in MOVES.items()
     }
     moved = tasks["web01"]
-    with closing(figures(browser(composed, "web-b"), moved)) as pushed:
+    with closing(browser(composed, "web-b").percents(moved)) as pushed:
         percents = [next(pushed) for _ in range(3)]
     assert sorted(percents) == percents
     assert 0 < percents[-1] < 100
@@ -161,7 +126,7 @@ def test_the_proxy_shows_the_console_while_one_web_process_is_gone(composed: Com
     before = browser(composed, "proxy")
     composed.end("web-a", signal.SIGTERM)
     assert "web01" in before.get("/c/prod-cl1/roles/")
-    with closing(frames(before)) as told:
+    with closing(before.frames()) as told:
         assert next(told)["cur"] > 0
     composed.start_one("web-a", "web-a")
     composed.wait_healthy("web-a", "proxy")
