@@ -110,4 +110,9 @@ class Connection:
     def close(self) -> None:
         self._lost = True
         self._caller.close()
-        in_thread(Task(lambda: close_quietly(self._handle)))  # closing asks the daemon, which may hang
+        in_thread(Task(self._close))  # closing asks the daemon, which may hang
+
+    def _close(self) -> None:
+        # libvirt frees what a call still uses when its connection is closed under it: the process would die.
+        self._caller.wait_for_stuck()
+        close_quietly(self._handle)

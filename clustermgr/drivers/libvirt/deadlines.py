@@ -36,7 +36,7 @@ class Task(Generic[T]):
             if self._left and self._late and self._value:
                 self._late(self._value[0])
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float | None) -> bool:
         return self._ended.wait(seconds)
 
     def leave(self) -> None:
@@ -65,11 +65,16 @@ class Caller:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Task[Any] | None] | None = None
-        self._stuck = 0
+        self._stuck: list[Task[Any]] = []
 
     @property
     def exhausted(self) -> bool:
-        return self._stuck >= MOST_STUCK
+        return len(self._stuck) >= MOST_STUCK
+
+    def wait_for_stuck(self) -> None:
+        """Until every call that was left behind has returned, however long that takes."""
+        for task in self._stuck:
+            task.wait(None)
 
     def call(self, function: Callable[[], T], seconds: float) -> T:
         """The function's result. Raises Stuck after `seconds`."""
@@ -80,7 +85,7 @@ class Caller:
         if task.wait(seconds):
             return task.result()
         self.close()  # the helper ends after the stuck call, if that ever returns
-        self._stuck += 1
+        self._stuck.append(task)
         raise Stuck
 
     def close(self) -> None:
