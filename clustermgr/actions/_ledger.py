@@ -27,8 +27,10 @@ from clustermgr.ports import clock, runner
 log = logging.getLogger(__name__)
 #: How loud an event is in the log.
 LOUDNESS = {Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR, Level.CRITICAL: logging.CRITICAL}
-#: Orders that a cluster takes while it stands down: they end what is under way, or lead out of it.
-WHILE_DOWN = frozenset({"cancel", "stand_down", "resume_cluster", "take_over", "evict_node"})
+#: Orders that a cluster takes while it stands down: they end what runs, lead out of it, or help to see.
+WHILE_DOWN = frozenset(
+    {"cancel", "stand_down", "resume_cluster", "take_over", "evict_node", "test_connection", "change_access"}
+)
 #: Without a process and without its memory: the next start takes everything as it is agreed.
 ENDED = (VmState.OFF, VmState.FAILED)
 

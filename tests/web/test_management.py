@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from clustermgr.actions import drift, settings, standing, vms
+from clustermgr.actions import drift, nodes, settings, standing, vms
 from clustermgr.errors import ActionRefused
 from clustermgr.models import AuditEntry, Cluster, Event
 from tests import worlds
@@ -125,3 +125,9 @@ def test_a_viewer_sees_the_page_and_no_button(down: SimpleNamespace, as_: Any) -
     page = as_("viewer").get(reverse("management", args=["c1"])).content.decode()
     assert "Ask an administrator." in page
     assert 'name="do"' not in page
+
+
+def test_a_node_can_be_evicted_from_a_cluster_that_stands_down(down: SimpleNamespace) -> None:
+    spare = worlds.node(down.c1, "hv-09")
+    nodes.evict(actor=ANA, node=spare, typed="hv-09")
+    assert not down.c1.nodes.filter(name="hv-09").exists()
