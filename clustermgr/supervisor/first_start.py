@@ -133,6 +133,8 @@ def _migrate(say: Say) -> None:
 
 
 def _make_cluster(installation: Installation, say: Say) -> None:
+    if installation.hosts == "none":
+        return
     if installation.simulated and not Node.objects.exists():
         say("making the demonstration cluster on simulated hosts …")
         call_command("demo", verbosity=0)

@@ -24,7 +24,7 @@ class Installation:
     host: str
     port: int
     lab_port: int
-    hosts: str  # "lab" or "kvm-lab"
+    hosts: str  # "lab", "kvm-lab", or "none": those that are added in the console
     redis_url: str  # empty: a private server of our own
 
     @property
@@ -48,8 +48,8 @@ def read(environment: Mapping[str, str], var: Path) -> Installation:
     """Raises StartRefused when PORT, LAB_PORT or HOSTS cannot be meant."""
     port = _port(environment, "PORT", 8000)
     hosts = environment.get("HOSTS") or "lab"
-    if hosts not in {"lab", "kvm-lab"}:
-        raise StartRefused(f"HOSTS must be lab or kvm-lab, not “{hosts}”.")
+    if hosts not in {"lab", "kvm-lab", "none"}:
+        raise StartRefused(f"HOSTS must be lab, kvm-lab or none, not “{hosts}”.")
     return Installation(
         var=var,
         host=environment.get("HOST") or "127.0.0.1",

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from clustermgr.models import Cluster
+from clustermgr.supervisor import first_start, installation
 
 pytestmark = pytest.mark.django_db
 
@@ -28,4 +29,10 @@ def test_a_driver_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Monk
     described.write_text(json.dumps({"cluster": "c1", "nodes": [node]}))
     with pytest.raises(CommandError, match=r"^libvirt-python is not installed\. Install it: "):
         call_command("import_cluster", str(described))
+    assert not Cluster.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_installation_for_hosts_of_ones_own_begins_empty(tmp_path: Path) -> None:
+    first_start.prepare(installation.read({"HOSTS": "none"}, tmp_path), print)
     assert not Cluster.objects.exists()

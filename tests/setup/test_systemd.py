@@ -60,7 +60,7 @@ def test_the_environment_is_one_that_the_settings_read_and_holds_no_secret() -> 
     lines = [line for line in (UNITS / "environment").read_text().splitlines() if "=" in line[:30]]
     named = {line.split("=")[0] for line in lines if not line.startswith("#")}
     known = Path(settings.__file__).read_text() + Path(secrets.__file__).read_text()
-    outside = {"PYTHONUNBUFFERED", "CELERY_SKIP_CHECKS", "FORWARDED_ALLOW_IPS"}
+    outside = {"HOSTS", "PYTHONUNBUFFERED", "CELERY_SKIP_CHECKS", "FORWARDED_ALLOW_IPS"}
     assert not {name for name in named - outside if name.removesuffix("_FILE") not in known}
     assert not {"SECRET_KEY", "DATABASE_PASSWORD"} & named
 

@@ -64,7 +64,7 @@ def test_a_port_that_is_none_is_one_sentence(tmp_path, port):
 
 
 def test_unknown_hosts_are_one_sentence(tmp_path):
-    assert refused(tmp_path, PORT="8000", HOSTS="esx") == "HOSTS must be lab or kvm-lab, not “esx”."
+    assert refused(tmp_path, PORT="8000", HOSTS="esx") == "HOSTS must be lab, kvm-lab or none, not “esx”."
 
 
 def test_a_dead_redis_is_one_sentence(tmp_path, free_port):
