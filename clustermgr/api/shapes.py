@@ -233,11 +233,6 @@ class Capacity(Schema):
     largest: str
 
 
-class ClusterDetail(Schema):
-    slug: str
-    name: str
-    health: str
-    live_migrations_per_node: int
 class Rival(Schema):
     """Another manager whose stamp was seen; `newer_self`: a newer twin of this installation."""
 
@@ -259,6 +254,11 @@ class Management(Schema):
     way_out: str
 
 
+class ClusterDetail(Schema):
+    slug: str
+    name: str
+    health: str
+    live_migrations_per_node: int
     vms: dict[str, int]
     nodes: dict[str, int]
     attention: list[Attention]
