@@ -46,8 +46,8 @@ SENTENCES: dict[str, str] = {
     "test_not_ready": "{address} is not ready to be added: the test of its connection {why}.",
     "test_not_asking": "This test does not wait for a host key to be confirmed: it {why}.",
     "test_of_other": "This test was made for {what}. Test the connection again for what you want.",
-    "host_key_other": "{address} does not show the host key {given}. It shows {offered}. Compare again on the "
-    "host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub. If they differ, another machine answers.",
+    "host_key_other": "{address} does not show the host key {given}. It shows {offered}. Compare again on "
+    "the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub. If they differ, another machine answers.",
     "host_is_node": "The host that answers at {address} is already the node {node} of {cluster} (there it is "
     "{known}). A host is one node. Give another address, or evict {node} first.",
     "host_is_other": "Another host ({found}) answers at {address} than the one that is {node} ({known}). "
@@ -66,8 +66,8 @@ SENTENCES: dict[str, str] = {
     # a cluster that is not managed from here now
     "stood_down": "{cluster} stands down and takes no orders. {reason} An administrator resumes it, or takes "
     "over its management, on its Management page.",
-    "take_over_needed": "{cluster} stood down by itself, because it may not be the only manager. Make sure that "
-    "no other one runs, then take over management.",
+    "take_over_needed": "{cluster} stood down by itself, because it may not be the only manager. Make sure "
+    "that no other one runs, then take over management.",
     "nobody_to_take_over_from": "{cluster} is managed from here, and no other manager is known. Nothing was "
     "changed.",
     "foreign_host": "Virtual machines on {node} are managed from elsewhere: {vms}. Evict the host there, or "
@@ -103,7 +103,8 @@ SENTENCES: dict[str, str] = {
     "drift_gone": "The configuration of {vm} on its host changed again since you looked. Look at it afresh.",
     "no_drift": "{vm} is in step with its host; there is nothing to accept.",
     "nothing_changed": "Nothing was changed: every field has the value that it had.",
-    "repeated_key": "This key was sent before with another order, task {operation}. Order again with a new key; a page loaded anew has one.",
+    "repeated_key": "This key was sent before with another order, task {operation}. Order again with a new "
+    "key; a page loaded anew has one.",
 }
 
 
