@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clustermgr.kvmlab import nodes
@@ -25,8 +26,8 @@ CERTIFICATES = {
 def ssh_start(layout: Layout, number: int, authorized: Sequence[str] = ()) -> list[str]:
     """Start the node's ssh daemon on port 22; root signs in with one of the `authorized` keys.
 
-    Host keys are made the first time and kept. Returns them, without host name. The other nodes' root may sign
-    in too, so that a migration can go from host to host by ssh. Any earlier daemon of this node is ended.
+    Host keys are made the first time and kept. Returns them, without host name. The other nodes' root may
+    sign in too, so that a migration can go from host to host by ssh. An earlier daemon is ended.
     """
     if not Path(SSHD).exists():
         raise LabError("Missing: run apt-get install --no-install-recommends openssh-server")
@@ -75,7 +76,8 @@ def tls_stop(layout: Layout, number: int) -> None:
 
 def _restart(layout: Layout, number: int) -> None:
     nodes.write_settings(layout, number)
-    nodes.daemon_signal(layout, number, "KILL")
+    with suppress(LabError):  # it may have ended over its certificate
+        nodes.daemon_signal(layout, number, "KILL")
     nodes.daemon_start(layout, number)
 
 

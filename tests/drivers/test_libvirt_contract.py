@@ -29,10 +29,8 @@ _paths = count()
 
 
 class LibvirtHarness:
-    def __init__(self, lab: KvmLab) -> None:
-        self._lab = lab
-        self.source: HostDriver = registry.connect("libvirt", lab.uri(1), deadline=20)
-        self.target: HostDriver = registry.connect("libvirt", lab.uri(2), deadline=20)
+    def __init__(self, lab: KvmLab, source: HostDriver, target: HostDriver) -> None:
+        self._lab, self.source, self.target = lab, source, target
         self.destination = lab.destination(2)
         self.running_vm, self.off_vm, self.running_name = RUNNING.uuid, OFF.uuid, RUNNING.name
         for guest in (RUNNING, OFF):
@@ -87,7 +85,8 @@ class LibvirtHarness:
 
 @pytest.fixture(scope="module")
 def pair(kvm_lab: KvmLab) -> Iterator[LibvirtHarness]:
-    both = LibvirtHarness(kvm_lab)
+    source, target = (registry.connect("libvirt", kvm_lab.uri(n), deadline=20) for n in (1, 2))
+    both = LibvirtHarness(kvm_lab, source, target)
     yield both
     both.close()
 

@@ -78,7 +78,7 @@ def perform(request: dict[str, Any]) -> object:
     try:
         handle = connection.open_raw(uri)
     except libvirt.libvirtError as error:
-        raise open_error(str(error)) from error
+        raise open_error(str(error), uri) from error
     finally:
         hang.cancel()
     function, doing = VERBS[request["verb"]]

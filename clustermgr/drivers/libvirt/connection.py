@@ -61,7 +61,7 @@ def open_within(uri: str, deadline: float) -> libvirt.virConnect:
     if task is None:
         task = in_thread(Task(lambda: open_raw(uri), late=close_quietly))
     if task.wait(deadline):
-        return _opened(task)
+        return _opened(task, uri)
     with _lock:
         kept = _unfinished.setdefault(uri, task)
     if kept is not task:
@@ -69,11 +69,11 @@ def open_within(uri: str, deadline: float) -> libvirt.virConnect:
     raise HostUnreachable(f"The libvirt daemon did not answer within {deadline:g} s.")
 
 
-def _opened(task: Task[libvirt.virConnect]) -> libvirt.virConnect:
+def _opened(task: Task[libvirt.virConnect], uri: str) -> libvirt.virConnect:
     try:
         return task.result()
     except libvirt.libvirtError as error:
-        raise open_error(str(error)) from error
+        raise open_error(str(error), uri) from error
 
 
 def close_quietly(handle: libvirt.virConnect) -> None:

@@ -165,7 +165,7 @@ def pools(active: dict[str, bool]) -> Iterator[ProbeFinding]:
         yield ProbeFinding(
             "warning",
             "The host has no active storage pool.",
-            "Define and start one for each volume that the cluster uses: virsh pool-define, virsh pool-start.",
+            "Define and start one for each volume of the cluster: virsh pool-define, virsh pool-start.",
         )
         return
     off = sorted(name for name, running in active.items() if not running)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from clustermgr.drivers.contract import AgentDown, DriverError, HostUnreachable, Refused
+from clustermgr.drivers.libvirt import handshake
 
 CHANGED_KEY = (
     "The host shows another host key than the pinned one. Somebody installed it anew, or another machine"
@@ -42,7 +43,7 @@ KNOWN: tuple[tuple[str, type[DriverError], str], ...] = (
     ),
     # TLS
     (
-        r"Cannot read CA certificate|Cannot read client (certificate|key)|Unable to (set|load|import) .*cert",
+        r"Cannot read CA certificate|Cannot read client (certificate|key)|Unable to (load|import) .*cert",
         Refused,
         "The certificates for this host are missing or cannot be read. Give the CA's certificate, a client"
         " certificate and its key.",
@@ -58,33 +59,22 @@ KNOWN: tuple[tuple[str, type[DriverError], str], ...] = (
         "The certificate of the CA has expired. Make a new one, and certificates that it signs.",
     ),
     (
-        r"certificate .*not (yet )?activ|not yet valid",
-        Refused,
-        "A certificate is not valid yet. Compare the clocks of the host and of the manager.",
-    ),
-    (
         r"Our own certificate",
         Refused,
         "The manager's certificate is not signed by the given CA. Give the CA that signed both sides.",
     ),
     (
-        r"certificate has expired|certificate .* expired",
+        r"given key do not match",
         Refused,
-        "The host's certificate has expired. Make a new one for the host.",
+        "The manager's certificate and its key do not belong together.",
     ),
     (
-        r"owner does not match|does not match the hostname|does not match hostname",
+        r"server verification",
         Refused,
-        "The host's certificate is for another name. Use that name in the address, or make one with this"
-        " name.",
+        "The host does not take the manager's certificate. See tls_allowed_dn_list in its libvirtd.conf.",
     ),
     (
-        r"hasn't got a known issuer|known issuer|not trusted|is not signed by",
-        Refused,
-        "The host's certificate is signed by another CA than the one given here.",
-    ),
-    (
-        r"Failed to verify peer's certificate|server verification|TLS handshake|Certificate failed validation"
+        r"Failed to verify peer's certificate|TLS handshake|Certificate failed validation"
         r"|read TLS confirmation",
         Refused,
         "The host and the manager do not trust each other's certificates. Check that one CA signed both.",
@@ -105,9 +95,11 @@ KNOWN: tuple[tuple[str, type[DriverError], str], ...] = (
 )
 
 
-def open_error(raw: str) -> DriverError:
-    """The contract's error for libvirt's words when a connection could not be opened."""
+def open_error(raw: str, uri: str = "") -> DriverError:
+    """The contract's error for libvirt's words when `uri` could not be opened. May ask the host once more."""
     flat = " ".join(raw.split())
+    if "Failed to verify peer's certificate" in flat and (reason := handshake.why(uri)):
+        return Refused(reason, raw=raw)
     for pattern, kind, sentence in KNOWN:
         if re.search(pattern, flat, re.IGNORECASE):
             return kind(sentence, raw=raw)
