@@ -27,6 +27,15 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100  # user and system, in hundredths
 
 
+def worked(pid: int) -> float:
+    """Processor seconds of the threads that it has now, to the nanosecond."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e9
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory, pages shared with others counted in full."""
     return _status(Path(f"/proc/{pid}/status"), "VmRSS:")
