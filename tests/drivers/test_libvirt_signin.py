@@ -128,7 +128,7 @@ def test_certificates_become_a_folder_or_stay_in_one(tmp_path: Path) -> None:
         Credentials(tls_folder=str(tmp_path)),
     ):
         with pytest.raises(Refused):
-            signin.uri_for("qemu+tls://hv-01/system", Credentials(**lack))
+            signin.uri_for("qemu+tls://hv-01/system", wrong)
 
 
 KEEPER = "from clustermgr.drivers.libvirt import keys; print(keys.keep({'a': 'b'}), flush=True); "
