@@ -11,13 +11,13 @@ from django.db.models.functions import Coalesce
 from clustermgr.core.states import NodeState, VolumeKind
 from clustermgr.models import Cluster, Event, Network, Node, Slot, Vm, Volume, VolumeAccess
 from clustermgr.queries.hosts import Access, access
-from clustermgr.queries.rows import NodeRow, VmRow, node_rows_of, nodes, told, vm_rows_of, vms
+from clustermgr.queries.rows import NodeRow, VmRow, listed_nodes, node_rows_of, nodes, told, vm_rows_of, vms
 
 PAGE = 100
 
 
 def node_list(cluster: Cluster) -> list[NodeRow]:
-    return node_rows_of(nodes().filter(cluster=cluster)[:PAGE])
+    return node_rows_of(listed_nodes().filter(cluster=cluster)[:PAGE])
 
 
 @dataclass(frozen=True, slots=True)

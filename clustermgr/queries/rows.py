@@ -323,6 +323,11 @@ def _moves(end: str) -> Coalesce:
     return Coalesce(Subquery(counted.values("n")), 0)
 
 
+def listed_nodes() -> QuerySet[Node]:
+    """The same without what only a node's own page shows."""
+    return nodes().defer("cpu_features", "networks", "capabilities")
+
+
 def node_rows_of(rows: Iterable[Any]) -> list[NodeRow]:
     return [_node_row(row) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 
 
@@ -28,12 +29,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def worked(pid: int) -> float:
-    """Processor seconds of the threads that it has now, to the nanosecond."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+    """Like `cpu_seconds`, to the nanosecond: the clock that Linux keeps of each process."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def rss_mb(pid: int) -> float:
