@@ -65,7 +65,7 @@ class Vm(models.Model):
             models.CheckConstraint(condition=models.Q(vcpus__gt=0), name="vm_has_processors"),
         ]
         indexes = [
-            models.Index(fields=["cluster", "state"]),
+            models.Index(fields=["cluster", "state", "memory_mib"], name="vm_by_state_with_memory"),
             models.Index(fields=["cluster", "owner"]),
             models.Index(fields=["owner", "state"], name="vm_by_node_and_state"),
         ]
