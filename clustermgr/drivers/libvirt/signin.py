@@ -30,6 +30,7 @@ LOCKED_KEY = (
 CERTIFICATES = ("cacert.pem", "clientcert.pem", "clientkey.pem")
 
 #: ssh never asks, never waits for ever, trusts the pinned key alone and offers nothing but its key.
+#: FATAL: libvirt drops what ssh says when it is longer than 1024 bytes, as the warning of a changed key is.
 #: 5 s x 3: a host that fell silent ends the ssh process after 15 s, also when nobody waits for it any more.
 CONFIG = """Host *
 BatchMode yes
@@ -53,7 +54,7 @@ ControlPath none
 PermitLocalCommand no
 EscapeChar none
 RequestTTY no
-LogLevel ERROR
+LogLevel FATAL
 """
 ONLY_KEY = """IdentitiesOnly yes
 IdentityAgent none
@@ -62,7 +63,7 @@ IdentityFile "{key}"
 #: Never asking and never waiting for ever hold for the account's own configuration, too.
 OWN_ACCOUNT = (
     "-o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=3",
-    "-o StrictHostKeyChecking=yes -o ForwardAgent=no -o ForwardX11=no",
+    "-o StrictHostKeyChecking=yes -o ForwardAgent=no -o ForwardX11=no -o LogLevel=FATAL",
 )
 
 
