@@ -87,6 +87,11 @@ def is_part(request: HttpRequest) -> bool:
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
+def wants_shared(request: HttpRequest) -> bool:
+    """Whether only a region is wanted that stands on every page: nothing of the page itself is needed."""
+    return is_part(request) and request.method == "GET" and request.GET.get("region", "") in SHARED
+
+
 def page(here: Here, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
     """The page; or one region of it, its panes, or its dialog, from the same template."""
     request = here.request

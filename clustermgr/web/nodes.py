@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from clustermgr.models import Node
 from clustermgr.queries import nodes as queries
-from clustermgr.web.http import enter, lazy, page, to
+from clustermgr.web.http import enter, lazy, page, to, wants_shared
 
 
 @require_safe
@@ -20,6 +20,8 @@ def node_list(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def node(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     here = enter(request, slug)
+    if wants_shared(request):
+        return page(here, "node.html")
     found = queries.node_detail(here.cluster, pk) or here.node(pk)
     console = settings.LAB_CONSOLE_URL if found.node.simulated else ""
     return page(here, "node.html", {"detail": found, "node": found.node, "console": console})

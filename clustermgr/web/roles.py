@@ -12,7 +12,7 @@ from clustermgr.core.states import VmState
 from clustermgr.models import Vm
 from clustermgr.queries import roles as queries
 from clustermgr.web import verbs
-from clustermgr.web.http import Here, enter, lazy, page, to
+from clustermgr.web.http import Here, enter, lazy, page, to, wants_shared
 from clustermgr.web.words import STATES
 
 TABS = {"summary": "Summary", "configuration": "Configuration", "moves": "Moves", "events": "Events"}
@@ -65,6 +65,8 @@ def detail(here: Here, pk: int, tab: str, shown: Mapping[str, tuple[int, int]]) 
 @require_safe
 def role(request: HttpRequest, slug: str, pk: int, tab: str = "summary") -> HttpResponse:
     here = enter(request, slug)
+    if wants_shared(request):
+        return page(here, "role.html")
     context = detail(here, pk, tab, FULL)
     if not context:
         here.vm(pk)  # raises with the sentence for one that is not here
