@@ -36,6 +36,7 @@ KEPT = scale.ROOT / "var" / "bench.json"
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was started is ended
     sections = [name for name in options.only.split(",") if name] or list(SECTIONS)
     if unknown := set(sections) - SECTIONS.keys():
         names = ", ".join(SECTIONS)
