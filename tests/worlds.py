@@ -160,6 +160,7 @@ def vm(name: str, *, on: Node, holders: list[Node] | None = None, **values: Any)
             "state": VmState.RUNNING,
             "state_since": now,
             "observed_at": now,
+            "started_at": now,
             "wanted": Wanted.RUNNING,
             "memory_mib": 4096,
             "vcpus": 2,

@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from clustermgr.access import CLUSTER, Actor, require
 from clustermgr.actions import seen_hosts, standing
 from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.core.drift import pending
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.readings import Config, Inventory, Seen
 from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, VolumeKind, Wanted
@@ -163,7 +164,8 @@ def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str
         state_since=tx.now,
         state_reason=seen.reason if seen.state == "failed" else "",
         observed_at=config.began,
-        started_at=seen.started_at,
+        started_at=seen.started_at or (config.began if seen.process else None),
+        started_seen=seen.process and seen.started_at is None,
         wanted=Wanted(hint.get("wanted", wanted)),
         priority=Priority(hint.get("priority", Priority.MEDIUM)),
         offline_action=OfflineAction(hint.get("offline_action", OfflineAction.SAVE)),
@@ -173,6 +175,7 @@ def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str
         vcpus=max(1, agreed["vcpus"]),
         notes=agreed["notes"],
         settings={key: value for key, value in agreed.items() if key not in AGREED},
+        pending=pending(agreed, agreed, config.running),
         definition=seal(config.definition),
         fingerprint=config.fingerprint,
     )

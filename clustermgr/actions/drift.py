@@ -9,7 +9,7 @@ from clustermgr.access import Actor, require
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import busy, must_be_managed, refuse
 from clustermgr.actions.seen_vms import columns
-from clustermgr.core.drift import FIELDS, OTHER, Bucket
+from clustermgr.core.drift import FIELDS, OTHER, Bucket, pending
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import ACTIVE
 from clustermgr.models import Drift, Operation, Vm
@@ -53,6 +53,11 @@ def _hosts(drift: Drift) -> dict[str, Any]:
     return {row["field"]: row["host"] for row in drift.fields}
 
 
+def _running(drift: Drift, chosen: Sequence[str]) -> dict[str, Any]:
+    rows = [row for row in drift.fields if row["field"] in chosen and row.get("running") is not None]
+    return {row["field"]: row["running"] for row in rows}
+
+
 def _differs(row: Mapping[str, Any]) -> bool:
     return row.get("bucket") != Bucket.RESTART_PENDING
 
@@ -76,7 +81,10 @@ def _wrong(vm: Vm, drift: Drift, fields: Sequence[str] | None) -> Finding | None
 def _take(tx: Change, actor: Actor, vm: Vm, drift: Drift, fields: Sequence[str] | None) -> None:
     chosen = _differing(drift) if fields is None else list(dict.fromkeys(fields))
     left = [row for row in drift.fields if row["field"] not in chosen]
-    values: dict[str, Any] = columns(vm, _hosts(drift), [name for name in chosen if name != OTHER])
+    hosts = _hosts(drift)
+    values: dict[str, Any] = columns(vm, hosts, [name for name in chosen if name != OTHER])
+    before = {name: value for name, value in vm.pending.items() if name not in chosen}
+    values["pending"] = before | pending(hosts, hosts, _running(drift, chosen))
     if any(_differs(row) for row in left):
         drift.fields = left
         drift.save(update_fields=["fields"])

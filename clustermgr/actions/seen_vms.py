@@ -44,6 +44,7 @@ def _judgement(tx: Change, nodes: Mapping[int, Node], vm: Vm, judged: Judgement)
         "owner": nodes[judged.owner],
         "wanted": judged.wanted,
         "started_at": judged.started_at,
+        "started_seen": judged.started_seen,
     }
     if judged.state == VmState.UNMONITORED:
         values |= {"cpu_percent": None, "memory_used_mib": None}
@@ -105,7 +106,9 @@ def columns(vm: Vm, settings: Settings, fields: Sequence[str]) -> dict[str, Any]
 def configuration(tx: Change, vm: Vm, found: Config) -> None:
     """Compare a host's configuration with the cluster's copy: the drift row follows."""
     prints = (vm.fingerprint, found.fingerprint)
-    differences = drift.compare(copy_of(vm), found.saved, found.running, prints)
+    copy = copy_of(vm)
+    _pending(tx, vm, drift.pending(copy, found.saved, found.running))
+    differences = drift.compare(copy, found.saved, found.running, prints)
     known: Drift | None = getattr(vm, "drift", None)
     if drift.drifted(differences):
         _drifted(tx, vm, known, found, differences)
@@ -118,6 +121,12 @@ def configuration(tx: Change, vm: Vm, found: Config) -> None:
         # Unknown after a change of our own, which every field that we know shows: the rest follows.
         definition = seal(found.definition)
         Vm.objects.filter(pk=vm.pk).update(definition=definition, fingerprint=found.fingerprint)
+
+
+def _pending(tx: Change, vm: Vm, waiting: dict[str, Any]) -> None:
+    # A saved VM shows nothing that runs, and its memory goes on as it was: what was pending still is.
+    if waiting != vm.pending and not (vm.state == VmState.SAVED and not waiting):
+        tx.update(vm, pending=waiting)
 
 
 def _drifted(

@@ -60,6 +60,9 @@ class OperationList(Schema):
 
 
 class Vm(Schema):
+    """`started_seen`: when it started is not known, it ran already at `started_at`. `pending`: what it still
+    runs with of fields whose new value counts at its next start."""
+
     id: int
     cluster: str
     name: str
@@ -76,6 +79,8 @@ class Vm(Schema):
     memory_used_mib: int | None
     cpu_percent: float | None
     started_at: datetime | None
+    started_seen: bool
+    pending: dict[str, Any]
     drifted: bool
     age: str
     seen_at: datetime | None

@@ -57,7 +57,7 @@ def value(key: str, found: Any) -> str:
     if isinstance(found, bool):
         return "yes" if found else "no"
     if isinstance(found, Mapping):
-        return plain(", ".join(f"{name}: {each}" for name, each in found.items()))
+        return plain(", ".join(f"{name}: {value(name, each)}" for name, each in found.items()))
     if isinstance(found, Sequence) and not isinstance(found, str):
         return plain(", ".join(value("", each) for each in found))
     if key == "state" or key.endswith("_state"):

@@ -27,6 +27,7 @@ COLUMNS = {
     "memory_mib": "MEMORY",
     "priority": "PRIORITY",
     "drifted": "DRIFT",
+    "pending": "UNTIL NEXT START",
 }
 DETAIL = {
     "name": "Name",
@@ -42,7 +43,9 @@ DETAIL = {
     "preferred": "Preferred owners",
     "possible": "Possible owners",
     "drifted": "Drift",
+    "pending": "Until next start",
     "started_at": "Running since",
+    "started_seen": "Since, at least",
     "notes": "Notes",
 }
 VERDICTS = {

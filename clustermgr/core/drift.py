@@ -82,6 +82,13 @@ def drifted(differences: Iterable[Difference]) -> list[Difference]:
     return [each for each in differences if each.bucket != Bucket.RESTART_PENDING]
 
 
+def pending(cluster: Settings, host: Settings, running: Settings | None) -> dict[str, Any]:
+    """{field: what the VM still runs with} where both copies agree on something else: it counts at its next
+    start. Nothing while the VM has no process."""
+    found = compare(cluster, host, running)
+    return {each.field: each.running for each in found if each.bucket == Bucket.RESTART_PENDING}
+
+
 def _bucket(name: str, cluster: Any, host: Any, running: Any) -> Bucket | None:
     if _same(name, cluster, host):
         pending = running is not None and not _same(name, host, running)

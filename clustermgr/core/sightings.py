@@ -32,6 +32,7 @@ class RoleFacts:
     wanted: str
     changed_at: datetime | None
     started_at: datetime | None = None
+    started_seen: bool = False
     saved_state: bool = False
     busy: bool = False
 
@@ -52,7 +53,8 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is to be written. `spent`: the saved state must never be restored; `decide`: wake the engine."""
+    """What is to be written. `spent`: the saved state must never be restored; `decide`: wake the engine;
+    `started_seen`: nobody knows when it started, it ran already at `started_at`."""
 
     state: VmState
     reason: str
@@ -62,6 +64,7 @@ class Judgement:
     happenings: tuple[Happening, ...] = ()
     spent: bool = False
     decide: bool = False
+    started_seen: bool = False
 
 
 class Picture:
@@ -132,15 +135,16 @@ def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Ju
         return None
     if here is not None and here.process:
         twice = {n for n in others if picture.at_once(vm.uuid, vm.owner, n)}
-        return _twice(vm, here, {vm.owner} | twice, nodes) if twice else _seen(vm, here, owner)
+        where = {vm.owner} | twice
+        return _twice(vm, here, where, nodes) if twice else _seen(vm, here, owner, look.began)
     if len(others) == 1:
         other = next(iter(others))
         if not picture.came_after(vm.uuid, vm.owner, other):
             return None
-        return _moved(vm, picture.looks[other].seen[vm.uuid], nodes[other], owner)
+        return _moved(vm, picture.looks[other], nodes[other], owner)
     if _may_have_moved(vm, here) and not picture.runs_nowhere(vm.uuid, vm.owner):
         return None
-    return _missing(vm, owner) if here is None else _seen(vm, here, owner)
+    return _missing(vm, owner) if here is None else _seen(vm, here, owner, look.began)
 
 
 def _may_have_moved(vm: RoleFacts, here: Seen | None) -> bool:
@@ -152,7 +156,8 @@ def _may_have_moved(vm: RoleFacts, here: Seen | None) -> bool:
 
 
 def _keep(vm: RoleFacts) -> Judgement:
-    return Judgement(VmState(vm.state), vm.reason, vm.owner, vm.wanted, vm.started_at)
+    state, seen = VmState(vm.state), vm.started_seen
+    return Judgement(state, vm.reason, vm.owner, vm.wanted, vm.started_at, started_seen=seen)
 
 
 def _unmonitored(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
@@ -160,7 +165,8 @@ def _unmonitored(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
         return None
     last = "nothing" if vm.state == VmState.UNKNOWN else vm.state.replace("_", " ")
     reason = f"Last known: {last} on {owner.name}."
-    return Judgement(VmState.UNMONITORED, reason, vm.owner, vm.wanted, vm.started_at)
+    state, seen = VmState.UNMONITORED, vm.started_seen
+    return Judgement(state, reason, vm.owner, vm.wanted, vm.started_at, started_seen=seen)
 
 
 def _twice(vm: RoleFacts, here: Seen, where: set[int], nodes: Mapping[int, NodeFacts]) -> Judgement | None:
@@ -172,10 +178,31 @@ def _twice(vm: RoleFacts, here: Seen, where: set[int], nodes: Mapping[int, NodeF
     return Judgement(here.state, reason, vm.owner, vm.wanted, here.started_at, (found,), spent=vm.saved_state)
 
 
-def _moved(vm: RoleFacts, there: Seen, node: NodeFacts, owner: NodeFacts) -> Judgement:
+def start(vm: RoleFacts, here: Seen, began: datetime) -> tuple[datetime, bool]:
+    """When a VM that runs was started; True: nobody knows, it ran already at that moment. Hypervisors do not
+    tell, and one that nobody watched for a while may have been started anew meanwhile."""
+    if here.started_at is not None:
+        return here.started_at, False
+    if vm.started_at is None or vm.state in (VmState.FAILED, *STOPPED, *NOT_WATCHED):
+        return began, True
+    return vm.started_at, vm.started_seen
+
+
+def _moved(vm: RoleFacts, look: Look, node: NodeFacts, owner: NodeFacts) -> Judgement:
+    there = look.seen[vm.uuid]
+    started, seen = there.started_at or look.began, there.started_at is None
     found = [Happening("vm_moved_outside", Level.WARNING, {"source": owner.name})]
     wanted = Wanted.RUNNING if vm.wanted == Wanted.OFF else vm.wanted
-    return Judgement(there.state, "", node.id, wanted, there.started_at, tuple(found), spent=vm.saved_state)
+    return Judgement(
+        there.state,
+        "",
+        node.id,
+        wanted,
+        started,
+        tuple(found),
+        spent=vm.saved_state,
+        started_seen=seen,
+    )
 
 
 def _missing(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
@@ -201,8 +228,8 @@ def _failed(vm: RoleFacts, reason: str) -> Judgement:
     )
 
 
-def _seen(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement | None:
-    judged = _process(vm, here, owner) if here.process else _no_process(vm, here, owner)
+def _seen(vm: RoleFacts, here: Seen, owner: NodeFacts, began: datetime) -> Judgement | None:
+    judged = _process(vm, here, owner, began) if here.process else _no_process(vm, here, owner)
     changed = (judged.state, judged.reason, judged.wanted) != (vm.state, vm.reason, vm.wanted)
     restarted = _apart(judged.started_at, vm.started_at)
     return judged if changed or restarted or judged.spent or judged.happenings else None
@@ -213,7 +240,8 @@ def _apart(new: datetime | None, old: datetime | None) -> bool:
     return new is not None and (old is None or abs((new - old).total_seconds()) > 5)
 
 
-def _process(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement:
+def _process(vm: RoleFacts, here: Seen, owner: NodeFacts, began: datetime) -> Judgement:
+    started, seen = start(vm, here, began)
     found: list[Happening] = []
     wanted = vm.wanted
     if vm.state in STOPPED or (vm.state in NOT_WATCHED and vm.wanted == Wanted.OFF):
@@ -230,9 +258,10 @@ def _process(vm: RoleFacts, here: Seen, owner: NodeFacts) -> Judgement:
         reason,
         vm.owner,
         wanted,
-        here.started_at or vm.started_at,
+        started,
         tuple(found),
         spent=vm.saved_state,  # a copy ran: the memory in the file is older than the disk now
+        started_seen=seen,
     )
 
 

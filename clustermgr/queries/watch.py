@@ -58,7 +58,8 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
         leftovers=tuple(Leftover(*row) for row in _leftovers(cluster_id, busy)),
     )
     for row in Vm.objects.filter(cluster=cluster_id).values_list(*COLUMNS).iterator(2000):
-        (pk, uuid, name, owner, state, reason, wanted, seen, started, file, spent, cpu, mib, config) = row
+        (pk, uuid, name, owner, state, reason, wanted, seen, started, vague, *rest) = row
+        (file, spent, cpu, mib, config) = rest
         stamps = [stamp for stamp in (seen, held.get(pk)) if stamp is not None]
         found.roles[uuid] = RoleFacts(
             id=pk,
@@ -70,6 +71,7 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
             wanted=wanted,
             changed_at=max(stamps, default=None),
             started_at=started,
+            started_seen=vague,
             saved_state=bool(file) and not spent,
             busy=pk in busy,
         )
@@ -94,6 +96,7 @@ COLUMNS = (
     "wanted",
     "observed_at",
     "started_at",
+    "started_seen",
     "saved_file",
     "saved_spent",
     "cpu_percent",

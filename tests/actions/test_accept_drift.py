@@ -49,6 +49,12 @@ def test_everything_is_accepted_and_the_definition_follows(vm: Vm) -> None:
     assert AuditEntry.objects.get(verb="refresh").accepted
 
 
+def test_what_the_vm_still_runs_with_is_remembered(vm: Vm) -> None:
+    actions.accept(actor=OLI, vm=vm, fingerprint=PRINT, fields=["memory_mib"])
+    vm.refresh_from_db()
+    assert (vm.memory_mib, vm.pending) == (8192, {"memory_mib": 4096})
+
+
 def test_one_field_is_accepted_and_the_others_stay_drifted(vm: Vm) -> None:
     actions.accept(actor=OLI, vm=vm, fingerprint=PRINT, fields=["memory_mib"])
     vm.refresh_from_db()

@@ -184,6 +184,20 @@ def test_drift_is_found_once_followed_and_gone_again(hall: Hall) -> None:
     assert not Drift.objects.exists()
 
 
+def test_what_counts_at_the_next_start_is_pending_until_it_stops(hall: Hall) -> None:
+    copy = config(hall)
+    hall.observer.observe([replace(copy, running={**copy.saved, "vcpus": 1})])
+    assert Vm.objects.get(pk=hall.web.pk).pending == {"vcpus": 1}
+    hall.observer.observe(hall.both(VmState.OFF))
+    assert Vm.objects.get(pk=hall.web.pk).pending == {}
+
+
+def test_a_saved_vm_goes_on_with_what_it_had(hall: Hall) -> None:
+    Vm.objects.filter(pk=hall.web.pk).update(pending={"vcpus": 1}, state=VmState.SAVED)
+    hall.observer.observe([config(hall)])
+    assert Vm.objects.get(pk=hall.web.pk).pending == {"vcpus": 1}
+
+
 def test_a_reading_from_before_the_last_change_is_no_drift(hall: Hall) -> None:
     old = config(hall, memory_mib=8192)
     hall.web.observed_at = old.began + timedelta(seconds=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clustermgr.core.drift import Bucket, compare, drifted, text
+from clustermgr.core.drift import Bucket, compare, drifted, pending, text
 
 DISK = {"path": "/csv1/a.qcow2", "volume": "csv1", "bus": "virtio", "size_mib": 1024, "shareable": False}
 OTHER = {**DISK, "path": "/csv1/b.qcow2"}
@@ -84,3 +84,10 @@ def test_a_value_that_waits_for_a_restart_is_no_drift() -> None:
 )
 def test_values_are_shown_in_words(field: str, value: Any, words: str) -> None:
     assert text(field, value) == words
+
+
+def test_what_counts_at_the_next_start_is_told_with_what_runs_until_then() -> None:
+    smaller = {**COPY, "memory_mib": 2048, "notes": "not shown by what runs"}
+    assert pending(COPY, COPY, smaller) == {"memory_mib": 2048}
+    assert pending(COPY, {**COPY, "memory_mib": 8192}, smaller) == {}  # that is drift: somebody decides first
+    assert pending(COPY, COPY, None) == {}

@@ -15,7 +15,7 @@ from clustermgr.core.states import NodeState, VmState, Wanted
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 A, B = 1, 2
 NODES = {A: NodeFacts(A, "hv-01", NodeState.UP), B: NodeFacts(B, "hv-02", NodeState.UP)}
-VM = RoleFacts(7, "u", "web01", A, VmState.RUNNING, "", Wanted.RUNNING, changed_at=START)
+VM = RoleFacts(7, "u", "web01", A, VmState.RUNNING, "", Wanted.RUNNING, START, started_at=START)
 RUNNING = Seen("u", "web01", VmState.RUNNING, process=True)
 PAUSED = replace(RUNNING, state=VmState.PAUSED)
 CRASHED = Seen("u", "web01", VmState.FAILED, process=False, reason="crashed")
@@ -103,6 +103,27 @@ def test_on_a_silent_node_it_is_unmonitored_and_never_off(state: NodeState) -> N
     assert found is not None
     assert (found.state, found.reason) == (VmState.UNMONITORED, "Last known: running on hv-01.")
     assert judge(replace(VM, state=VmState.UNMONITORED), picture(), nodes) is None
+
+
+TOLD = replace(RUNNING, started_at=at(-900))
+
+
+@pytest.mark.parametrize(
+    ("vm", "seen", "started", "nobody_knows"),
+    [
+        (replace(VM, started_at=None), RUNNING, 2, True),
+        (OFF, RUNNING, 2, True),  # by whom and when it was started on its host nobody saw
+        (UNMONITORED, RUNNING, 2, True),  # it may have been started anew in the silence
+        (VM, TOLD, -900, False),
+        (replace(VM, started_seen=True), PAUSED, 0, True),
+    ],
+)
+def test_since_when_it_runs_is_told_as_far_as_it_is_known(
+    vm: RoleFacts, seen: Seen, started: int, nobody_knows: bool
+) -> None:
+    found = judged(vm, seen)
+    assert found is not None
+    assert (found.started_at, found.started_seen) == (at(started), nobody_knows)
 
 
 def test_a_vm_that_ran_is_not_called_lost_before_every_node_was_looked_at() -> None:

@@ -8,7 +8,7 @@ from clustermgr.actions import operations, vms
 from clustermgr.core.states import OperationState, VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
-from clustermgr.models import Holder
+from clustermgr.models import Holder, Vm
 from tests.jobs.conftest import Stage
 from tests.jobs.joining import join_new_vms
 from tests.jobs.killing import carry, finish
@@ -108,6 +108,17 @@ def test_settings_are_applied_on_the_host_and_become_the_agreed_copy(stage: Stag
     assert stage.fresh(order).outcome == "Memory: applied at the next start; Notes: applied now."
     web = stage.vm("web")
     assert (web.memory_mib, web.notes) == (3072, "hello")
+    assert list(web.pending) == ["memory_mib"]
+
+
+def test_what_was_pending_counts_after_a_cold_start_alone(stage: Stage) -> None:
+    Vm.objects.filter(name="web").update(pending={"memory_mib": 1024})
+    for orders, still in (((vms.save, vms.start), {"memory_mib": 1024}), ((vms.turn_off, vms.start), {})):
+        for order in orders:
+            order(actor=stage.actor, vm=stage.vm("web"))
+            stage.run()
+        assert stage.vm("web").pending == still
+    assert stage.vm("web").started_at is not None
 
 
 @pytest.mark.parametrize(
