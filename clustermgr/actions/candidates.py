@@ -24,6 +24,9 @@ from clustermgr.models import Candidate, Cluster, Node, NodeAccess
 from clustermgr.ports import clock, runner
 from clustermgr.queries.membership import taken
 
+#: Names of the secrets that a host's connection can be given.
+SECRETS = keys.SECRETS
+
 TEST = "clustermgr.jobs.candidates.probe"
 #: With a letter: a number alone is an id wherever a node is named.
 NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,59}")

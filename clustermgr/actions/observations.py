@@ -82,6 +82,7 @@ class Observer:
         self.picture = Picture()
         self.view = Watched(version=-1)
         self.words: dict[int, Word] = {}
+        self.troubles: dict[int, str] = {}  # why a node's host could not be looked at
         self._held: dict[int, datetime] = {}
         self._volumes: dict[int, VolumesSeen] = {}
         self._configs: dict[str, tuple[Any, ...]] = {}
@@ -146,7 +147,8 @@ class Observer:
                 self._marks.forget(node.pk)
             state = health.node_state(node.state, word)
             if state is not None:
-                sweep.states.append((node, state, health.why(state, node.observed_at)))
+                trouble = self.troubles.get(node.pk, "")
+                sweep.states.append((node, state, health.why(state, node.observed_at, trouble)))
                 node.state, node.state_since = state, clock().now()
             if node.state in SILENT_STATES:
                 fallen.add(node.pk)

@@ -50,7 +50,7 @@ class Access(Body):
     accept_unprotected: bool = False
 
     def wish(self, **more: Any) -> Wish:
-        secrets = {name: getattr(self, name) for name in candidates.keys.SECRETS}
+        secrets = {name: getattr(self, name) for name in candidates.SECRETS}
         return Wish(
             address=self.address,
             migration_address=self.migration_address,

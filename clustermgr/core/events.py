@@ -48,7 +48,7 @@ SENTENCES: dict[str, str] = {
     "node_up": "{node} is up.",
     "node_joining": "{node} answers again and is joining.",
     "node_down": "{node} is down: {reason}",
-    "node_agent_down": "The hypervisor daemon of {node} does not answer; its machine does.",
+    "node_agent_down": "The machine of {node} answers, but nothing of its hypervisor is seen: {reason}",
     "volume_lost": "{node} no longer reaches the volume {volume}.",
     "volume_found": "{node} reaches the volume {volume} again.",
     "stood_down": "The cluster stands down: {reason}",

@@ -81,11 +81,11 @@ def node_state(state: str, word: Word) -> NodeState | None:
     return None
 
 
-def why(state: NodeState, heard_at: datetime | None) -> str:
-    """The reason that a node's row shows."""
+def why(state: NodeState, heard_at: datetime | None, trouble: str = "") -> str:
+    """The reason that a node's row shows. `trouble`: what its host last answered instead, or nothing."""
     since = f"since {heard_at:%H:%M} UTC" if heard_at else "since it was added"
     if state == NodeState.DOWN:
         return f"No heartbeat {since}."
     if state == NodeState.AGENT_DOWN:
-        return f"Its machine answers, its hypervisor daemon has not {since}."
+        return trouble or f"Its machine answers, its hypervisor daemon has not {since}."
     return ""

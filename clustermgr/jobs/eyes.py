@@ -47,12 +47,12 @@ class Eye:
     answered_at: float = float("-inf")
     failed_at: float = float("-inf")
     refused: bool = False
+    trouble: str = ""  # why it saw nothing the last time
     _host: HostDriver | None = None
     _look_at: float = float("-inf")
     _volumes_at: float = float("-inf")
     _whole_at: float = float("-inf")
     _configs_at: dict[str, float] = field(default_factory=dict)
-    _trouble: str = ""
 
     # -- for the watcher's thread --
     def beat(self, since: float) -> Beat:
@@ -84,7 +84,7 @@ class Eye:
         """One interval's look: a ping, and what else is due. Failures are remembered, not raised."""
         try:
             yield from self._look()
-            self._trouble = ""
+            self.trouble = ""
         except AgentDown as error:
             self._failed(error.sentence, refused=True)
         except HostUnreachable as error:
@@ -110,21 +110,11 @@ class Eye:
     def _reach(self) -> tuple[HostDriver, str]:
         """The connection, proved by a ping. Another host's answer is none."""
         if self._host is None:
-            self._host = self._open()
+            self._host = self.way.open(DEADLINE_S)
         uuid = self._host.ping()
         if self.known and uuid != self.known:
             raise HostUnreachable(f"Another host ({uuid}) answers at {self.way.address}.")
         return self._host, uuid
-
-    def _open(self) -> HostDriver:
-        """Raises HostUnreachable. A host that does not let us in answers, but nothing of it is seen: no sign
-        of life of its virtual machines, and no proof that it is off either."""
-        try:
-            return self.way.open(DEADLINE_S)
-        except HostUnreachable:
-            raise
-        except DriverError as error:
-            raise AgentDown(error.sentence, raw=error.raw) from error
 
     def _due(self, host: HostDriver) -> Iterator[Reading]:
         now = clock().monotonic()
@@ -181,9 +171,9 @@ class Eye:
         self._close()
 
     def _note(self, sentence: str) -> None:
-        if sentence != self._trouble:
+        if sentence != self.trouble:
             log.warning("node %s (%s): %s", self.node, self.way.address, sentence)
-        self._trouble = sentence
+        self.trouble = sentence
 
     def _close(self) -> None:
         host, self._host = self._host, None

@@ -6,7 +6,14 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from clustermgr.drivers import registry
-from clustermgr.drivers.contract import Credentials, HostDriver, Refused
+from clustermgr.drivers.contract import (
+    AgentDown,
+    Credentials,
+    DriverError,
+    HostDriver,
+    HostUnreachable,
+    Refused,
+)
 from clustermgr.models import Node, NodeAccess
 from clustermgr.secrets import SealBroken, unseal
 
@@ -24,10 +31,15 @@ class Way:
     host_key: str = ""
 
     def open(self, deadline: float = DEADLINE_S) -> HostDriver:
-        """A new connection. `deadline`: seconds for each call. Raises DriverError."""
-        return registry.connect(
-            self.driver, self.address, credentials=opened(self.sealed, self.host_key), deadline=deadline
-        )
+        """A new connection. `deadline`: seconds for each call. Raises HostUnreachable; AgentDown also where
+        the host does not let us in: it is there, but nothing of it is seen, and nothing was begun on it."""
+        try:
+            given = opened(self.sealed, self.host_key)
+            return registry.connect(self.driver, self.address, credentials=given, deadline=deadline)
+        except HostUnreachable:
+            raise
+        except DriverError as error:
+            raise AgentDown(error.sentence, raw=error.raw) from error
 
 
 def way_to(node: Node) -> Way:
@@ -39,7 +51,7 @@ def way_to(node: Node) -> Way:
 
 
 def connect_to(node: Node, *, deadline: float = DEADLINE_S) -> HostDriver:
-    """Open one connection to a node's host. Raises DriverError."""
+    """Open one connection to a node's host. Raises HostUnreachable, AgentDown."""
     return way_to(node).open(deadline)
 
 

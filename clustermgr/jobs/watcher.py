@@ -70,6 +70,7 @@ class Watcher:
             self._follow_nodes()
         now = clock().monotonic()
         words = self._beat(now) if now - self._beat_at >= INTERVAL else {}
+        self.observer.troubles = {node: eye.trouble for node, eye in self.eyes.items()}
         self.observer.observe(self._taken(), words)
         for node in self.observer.settled & self.eyes.keys():
             self.eyes[node].hurry()

@@ -53,7 +53,7 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
     busy = set(Operation.objects.filter(cluster=cluster_id, state__in=ACTIVE).values_list("vm_id", flat=True))
     found = Watched(
         version=version,
-        nodes={node.pk: node for node in Node.objects.filter(cluster=cluster_id)},
+        nodes={node.pk: node for node in Node.objects.select_related("access").filter(cluster=cluster_id)},
         drifted=frozenset(Drift.objects.filter(vm__cluster=cluster_id).values_list("vm_id", flat=True)),
         leftovers=tuple(Leftover(*row) for row in _leftovers(cluster_id, busy)),
     )

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from clustermgr.access import require
 from clustermgr.actions import candidates, clusters, nodes
 from clustermgr.actions.candidates import Wish
+from clustermgr.core.findings import Finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Candidate, Node
 from clustermgr.queries import hosts as queries
@@ -39,7 +40,8 @@ READ = 64 * 1024
 def create_cluster(request: HttpRequest) -> HttpResponse:
     who = actor(request)
     require(who, "create_cluster")
-    given, found = "", ()
+    given = ""
+    found: tuple[Finding, ...] = ()
     if request.method == "POST":
         given = request.POST.get("name", "")[:200]
         try:

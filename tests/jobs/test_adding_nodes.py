@@ -6,9 +6,9 @@ import pytest
 
 from clustermgr.actions import candidates, nodes
 from clustermgr.celery import app
-from clustermgr.core.states import CandidateState, NodeState
+from clustermgr.core.states import CandidateState, NodeState, VmState
 from clustermgr.drivers import registry
-from clustermgr.drivers.contract import Probe
+from clustermgr.drivers.contract import Probe, Refused
 from clustermgr.errors import ActionRefused
 from clustermgr.jobs import hosts
 from clustermgr.jobs.beat import SCHEDULE
@@ -188,6 +188,22 @@ def test_a_test_that_breaks_is_an_answer_too(n4: Stage, monkeypatch: pytest.Monk
         "refused",
         "The test met an error of the console's own; its log has the details.",
     )
+
+
+def test_a_host_that_lets_nobody_in_is_there_and_says_why(n4: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(n4)
+    watch.seconds(2)
+
+    def closed(*_: object, **__: object) -> None:
+        raise Refused("The host does not accept the key.")
+
+    monkeypatch.setattr(registry, "connect", closed)
+    watch.watcher.eyes[n4.node("n1").pk]._close()
+    watch.seconds(14)
+    node = n4.node("n1")
+    assert (node.state, node.state_reason) == (NodeState.AGENT_DOWN, "The host does not accept the key.")
+    assert n4.vm("web").state == VmState.UNMONITORED
+    assert Event.objects.get(code="node_agent_down").params["reason"] == node.state_reason
 
 
 def test_a_connection_gets_what_was_sealed(n4: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
