@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from clustermgr.core.findings import Finding, field_finding
 from clustermgr.secrets import seal
 
-TEXTS = ("ssh_key", "tls_ca", "tls_cert", "tls_key")
+TLS_TEXTS = ("tls_ca", "tls_cert", "tls_key")
+TEXTS = ("ssh_key", *TLS_TEXTS)
 PATHS = ("ssh_key_file", "tls_folder")
 SECRETS = TEXTS + PATHS
 LARGEST = 32 * 1024
@@ -46,9 +47,9 @@ def wrong(given: Mapping[str, str], *, transport: str, now: datetime) -> list[Fi
         return found
     if "ssh_key" in given:
         found += _of("ssh_key", _private(given["ssh_key"], "ssh_key"))
-    tls = [name for name in ("tls_ca", "tls_cert", "tls_key") if name in given]
+    tls = [name for name in TLS_TEXTS if name in given]
     if tls and len(tls) < 3:
-        missing = [name for name in ("tls_ca", "tls_cert", "tls_key") if name not in given]
+        missing = [name for name in TLS_TEXTS if name not in given]
         return found + [
             field_finding(name, f"{LABELS[name]} is missing; TLS needs all three.") for name in missing
         ]
@@ -92,7 +93,7 @@ def _too_much(given: Mapping[str, str]) -> list[Finding]:
     ]
     if "ssh_key" in given and "ssh_key_file" in given:
         found.append(field_finding("ssh_key_file", "Give the key itself or the path of its file, not both."))
-    if "tls_folder" in given and any(name in given for name in ("tls_ca", "tls_cert", "tls_key")):
+    if "tls_folder" in given and any(name in given for name in TLS_TEXTS):
         found.append(
             field_finding("tls_folder", "Give the certificates or the path of their folder, not both.")
         )
@@ -105,9 +106,7 @@ def _paths(given: Mapping[str, str]) -> list[Finding]:
         f"{LONGEST_PATH} printable characters. The file lies on the machines where the workers run."
     )
     return [
-        field_finding(
-            name, rule + "printable characters. The file lies on the machines where the workers run."
-        )
+        field_finding(name, rule)
         for name in PATHS
         if name in given
         and not (

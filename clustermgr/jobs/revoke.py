@@ -117,7 +117,7 @@ def definition_of(work: Work, node: Node) -> str:
     try:
         return work.host(node).read_config(op.vm.uuid).definition
     except NotFound:
-        return unseal(op.memory.get("definition") or op.vm.definition)
+        pass  # a revocation took it
     except HostUnreachable:
         work.forget(node)
-        return unseal(op.memory.get("definition") or op.vm.definition)
+    return unseal(op.memory.get("definition") or op.vm.definition)
