@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from tests.architecture import ROOT, imports, sources
+from tests.settings import PRIVATE
 
 FIXED = {
     "manage.py",
@@ -45,7 +46,7 @@ def _names_in_root() -> set[str]:
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False)
     if listed.returncode == 0 and listed.stdout:
         return {line.split("/")[0] for line in listed.stdout.splitlines()}
-    ignored = {line.strip("/\n") for line in (ROOT / ".gitignore").open()} | {".git"}
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()} | {".git"}
     return {path.name for path in ROOT.iterdir()} - ignored
 
 
@@ -110,3 +111,8 @@ def test_celery_has_tasks_and_a_schedule_on_redis():
 def test_pytest_django_runs_these_tests(request):
     assert request.config.pluginmanager.hasplugin("django")
     assert any("django_db" in path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+
+def test_tests_have_a_private_folder_in_every_process() -> None:
+    assert settings.VAR_DIR == PRIVATE
+    assert settings.SETTINGS_MODULE == "tests.settings"
