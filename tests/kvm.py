@@ -10,12 +10,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clustermgr.drivers import registry
 from clustermgr.drivers.contract import Destination
 from clustermgr.kvmlab import lab, network, nodes, preflight
 from clustermgr.kvmlab.guests import COUNTER
@@ -74,9 +76,27 @@ class KvmLab:
             if f"-uuid\0{uuid}\0".encode() in command_line(pid) and namespace(pid) in ours
         ]
 
+    def unmanage(self) -> None:
+        """Take away what an earlier test's manager wrote on the guests: the next one would keep away."""
+        for node in self.nodes:
+            with closing(registry.connect("libvirt", node.address, deadline=20)) as host:
+                for sight in host.sights():
+                    host.stamp(sight.uuid, "")
+
     def virsh(self, number: int, *command: str) -> str:
         """A change behind the manager's back."""
         return lab.virsh(self.uri(number), *command)
+
+    def names(self, number: int) -> list[str]:
+        """The guests that a node knows, running or not."""
+        return sorted(self.virsh(number, "list", "--all", "--name").split())
+
+    def bring(self, name: str, number: int) -> None:
+        """Let a running guest be on this node, wherever earlier tests left it."""
+        here = next(n for n in NODES if name in self.names(n))
+        if here != number:
+            how = ("--live", "--p2p", "--persistent", "--undefinesource", "--unsafe")
+            self.virsh(here, "migrate", *how, name, migration_address(number))
 
     def power_off(self, number: int) -> None:
         nodes.power_off(self.layout, number)

@@ -56,7 +56,7 @@ SENTENCES: dict[str, str] = {
     "taken_over": "Management of the cluster was taken over (epoch {epoch}); its virtual machines are "
     "stamped anew.",
     "second_manager": "The cluster stands down, because it is not the only manager: {reason}",
-    "foreign_host": "{node} is kept out: {vms} there carry the stamp of another manager.",
+    "foreign_host": "{node} is kept out. Machines there carry the stamp of another manager: {vms}.",
     "restored": "The cluster stands down after its database was put back: {reason}",
     "stale_definition_removed": "A definition of {vm} that was left behind on {node} was removed; it "
     "belongs to {owner}.",

@@ -55,6 +55,7 @@ def test_what_browsers_see_is_measured(tmp_path: Path) -> None:
 @pytest.mark.qemu
 @pytest.mark.slow
 def test_moves_of_real_guests_are_measured(kvm_lab: KvmLab, transactional_db: None) -> None:
+    kvm_lab.unmanage()
     call_command("import_cluster", str(kvm_lab.layout.description), verbosity=0)
     found = moves.Pairs()
     for who in ("ours", "virsh"):

@@ -24,6 +24,7 @@ SWEEP_S = 60
 @pytest.fixture(scope="module")
 def console(kvm_lab: KvmLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """`make run HOSTS=kvm-lab`, in a folder of its own."""
+    kvm_lab.unmanage()
     place = {"HOSTS": "kvm-lab", "CLUSTERMGR_KVM_LAB": str(kvm_lab.root)}
     with Stack(tmp_path_factory.mktemp("on-kvm"), **place) as stack:
         yield Console.of(stack)

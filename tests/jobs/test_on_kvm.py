@@ -76,6 +76,7 @@ class Plant:
 
 @pytest.fixture
 def plant(kvm_lab: KvmLab, transactional_db: None) -> Plant:
+    kvm_lab.unmanage()
     call_command("import_cluster", str(kvm_lab.layout.description), verbosity=0)
     return Plant(kvm_lab)
 
@@ -191,4 +192,3 @@ def test_a_sweeps_stamp_stands_on_the_running_machine(plant: Plant) -> None:
     read = connect_to(counter.owner).read_config(counter.uuid)
     mine = standing.identity(counter.cluster_id).stamp(counter.uuid)
     assert (read.stamp, read.running_stamp) == (mine, mine)
-    connect_to(counter.owner).stamp(counter.uuid, "")
