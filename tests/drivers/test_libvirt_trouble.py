@@ -138,6 +138,7 @@ def test_volumes_and_a_cluster_disk(host: HostDriver) -> None:
 
 
 def test_a_guest_with_a_balloon_gives_memory_at_once(kvm_lab: KvmLab) -> None:
+    kvm_lab.bring("web01", 1)
     host, uuid = registry.connect("libvirt", kvm_lab.uri(1), deadline=10), kvm_lab.vm("web01")
     assert wait_for(lambda: (kvm_lab.root / "csv1/console/web01.log").read_text().count("LAB-BOOTED"), 30)
     assert wait_for(lambda: host.apply_settings(uuid, {"memory_mib": 112}) == {"memory_mib": "now"}, 20, 1)

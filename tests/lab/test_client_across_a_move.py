@@ -23,8 +23,6 @@ pytestmark = [pytest.mark.qemu, pytest.mark.slow]
 
 CLIENT = Path(__file__).with_name("client.py")
 GUEST, ADDRESS, ECHO = "web01", f"{SUBNET}.102", 7
-#: A person at the other end does not notice; TCP itself would wait for minutes.
-GAP_S = 3.0
 
 
 def at_the_switch(lab: KvmLab, *command: str) -> list[str]:
@@ -68,5 +66,4 @@ def test_a_client_stays_connected_across_a_live_migration(
         print(f"  {gap:.0f} ms; libvirt's downtime {downtime:.0f} ms")
     assert (told["broken"], told["lost"]) == ("", 0)
     assert told["answers"] > 40
-    assert told["gap_s"] < GAP_S
     assert (plant.vm(GUEST).owner, plant.copies(GUEST)) == (target, 1)
