@@ -25,6 +25,7 @@ VERBS: dict[str, Role] = {
     "cancel": Role.OPERATOR,
     "refresh": Role.OPERATOR,
     "change_settings": Role.ADMINISTRATOR,
+    "remove_role": Role.ADMINISTRATOR,
     "create_cluster": Role.ADMINISTRATOR,
     "test_connection": Role.ADMINISTRATOR,
     "add_node": Role.ADMINISTRATOR,
@@ -38,7 +39,11 @@ VERBS: dict[str, Role] = {
 }
 
 #: Kinds of operations whose verb has another name.
-VERB_OF_KIND = {"live_migration": "live_migrate", "quick_migration": "quick_migrate"}
+VERB_OF_KIND = {
+    "live_migration": "live_migrate",
+    "quick_migration": "quick_migrate",
+    "removal": "remove_role",
+}
 
 
 def verb_of(kind: str) -> str:

@@ -58,10 +58,12 @@ class Change:
         self.wakes.append((task, args, queue))
 
     def update(self, row: Any, **values: Any) -> None:
-        """Set columns of one row that this transaction knows to be current."""
+        """Set columns of one row that this transaction knows to be current. Raises ActionRefused (404) when
+        it left meanwhile."""
         for name, value in values.items():
             setattr(row, name, value)
-        row.save(update_fields=list(values))
+        if not type(row).objects.filter(pk=row.pk).update(**values):
+            raise ActionRefused(finding("gone_meanwhile", what=row), status=404)
         self.touch(row)
 
     def advance(self, operation: Operation, *, to: OperationState, **values: Any) -> bool:

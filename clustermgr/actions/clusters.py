@@ -99,7 +99,7 @@ def add_node(
             state_since=tx.now,
         )
         tx.event("node_added", node=node, actor=actor.name)
-        tx.touch(node)
+        tx.touch(node, "nodes")
         audit(actor, cluster_id=cluster.pk, verb="add_node", subject=name, accepted=True, address=address)
     return node
 
@@ -182,7 +182,7 @@ def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str
     if seen.process:
         Holder.objects.create(vm=vm, node=node, since=tx.now, because="adoption")
     tx.event("vm_added", vm=vm, node=node, actor=actor.name)
-    tx.touch(vm)
+    tx.touch(vm, "roles")
     return vm
 
 

@@ -12,6 +12,7 @@ from clustermgr.actions.seen_vms import columns
 from clustermgr.core.drift import FIELDS, OTHER, Bucket, pending
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import ACTIVE
+from clustermgr.errors import ActionRefused
 from clustermgr.models import Drift, Operation, Vm
 
 
@@ -27,7 +28,9 @@ def accept(*, actor: Actor, vm: Vm, fingerprint: str, fields: Sequence[str] | No
     found: Finding | None = None
     status, held = 409, False
     with change(vm.cluster_id) as tx:
-        row = Vm.objects.select_for_update().get(pk=vm.pk)
+        row = Vm.objects.select_for_update().filter(pk=vm.pk).first()
+        if row is None:
+            raise ActionRefused(finding("gone_meanwhile", what=vm.name), status=404)
         drift = Drift.objects.filter(vm=row).first()
         held = Operation.objects.filter(vm=row, state__in=ACTIVE).exists()
         if drift is None:

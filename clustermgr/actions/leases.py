@@ -5,6 +5,7 @@ Every write is fenced by the lease: a worker that lost it changes nothing (safet
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -160,9 +161,11 @@ def settle(
     vm_values: dict[str, Any] | None = None,
     unheld: tuple[Node, ...] = (),
     params: dict[str, object] | None = None,
+    and_then: Callable[[Change, Operation], None] | None = None,
 ) -> None:
     """End the operation with its observed outcome, in one transaction with all that follows from it:
-    the VM's state and owner, holders seen without a copy, slots, the event. Raises LeaseLost."""
+    the VM's state and owner, holders seen without a copy, slots, the event, and `and_then` what else.
+    Raises LeaseLost."""
     with change(operation.cluster_id) as tx:
         renew(operation)
         figures = ended(operation.progress, whole=state == OperationState.SUCCEEDED)
@@ -182,6 +185,8 @@ def settle(
             )
         tx.touch(operation, operation.vm, operation.source, operation.target)
         tx.enqueue(ADMIT, operation.cluster_id)
+        if and_then is not None:
+            and_then(tx, operation)
 
 
 def _end(tx: Change, operation: Operation, state: OperationState, **values: Any) -> None:

@@ -68,7 +68,7 @@ def place(tx: Change, actor: Actor, **values: object) -> Node:
     """The rows of a new node: Joining until its host was read."""
     node = Node.objects.create(**values, state=NodeState.JOINING, state_since=tx.now)
     tx.event("node_added", node=node, actor=actor.name)
-    tx.touch(node)
+    tx.touch(node, "nodes")
     audit(
         actor,
         cluster_id=node.cluster_id,
@@ -175,7 +175,7 @@ def _let_go(tx: Change, actor: Actor, node: Node, key: str | None) -> None:
     mine = Volume.objects.filter(cluster=node.cluster_id, access__node=node, vms=None)
     mine.exclude(pk__in=Volume.objects.filter(access__node__in=_others(node))).filter(declared=False).delete()
     Volume.objects.filter(owner=node).update(owner=None)
-    tx.touch(node)
+    tx.touch(node, "nodes")
     where = {"address": node.address, "host_uuid": node.host_uuid}
     tx.event("node_evicted", level=Level.WARNING, actor=actor.name, words={"node": node.name, **where})
     where |= {"key": key} if key else {}

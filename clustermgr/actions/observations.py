@@ -162,7 +162,8 @@ class Observer:
             if node is None or node.state in SILENT_STATES:
                 continue
             if isinstance(reading, Inventory):
-                if self._marks.inventory(self.view, reading):
+                # Read once more before it was taken in: its roles may have left since, and stay away.
+                if not node.taken_in and self._marks.inventory(self.view, reading):
                     sweep.inventories.append(reading)
             elif isinstance(reading, Look):
                 self.picture.add(reading)
@@ -260,7 +261,8 @@ class Observer:
     def _configurations(self, tx: Any, configs: list[Config]) -> None:
         found = {config.uuid: config for config in configs}
         rows = Vm.objects.select_related("owner", "drift").filter(cluster=self.cluster_id, uuid__in=found)
-        for vm in rows.defer("definition"):
+        # Locked: a role leaves the cluster wholly before this or wholly after it.
+        for vm in rows.defer("definition").select_for_update(of=("self",)):
             if vm.owner_id == found[vm.uuid].node:
                 seen_vms.configuration(tx, vm, found[vm.uuid])
 

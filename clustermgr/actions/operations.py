@@ -159,15 +159,20 @@ def must_be_managed(actor: Actor, verb: str, vm: Vm) -> None:
 
 
 def refuse(
-    actor: Actor, verb: str, vm: Vm, *findings: Finding, status: int = 409, operation: int | None = None
+    actor: Actor,
+    verb: str,
+    subject: Vm | Operation,
+    *findings: Finding,
+    status: int = 409,
+    operation: int | None = None,
 ) -> ActionRefused:
     """Audit a refusal and return it, to be raised. `operation`: the one that stands in the way."""
     refusal = ActionRefused(*findings, status=status, operation=operation)
     audit(
         actor,
-        cluster_id=vm.cluster_id,
+        cluster_id=subject.cluster_id,
         verb=verb,
-        subject=vm.name,
+        subject=subject.vm_name if isinstance(subject, Operation) else subject.name,
         accepted=False,
         answer=" ".join(found.sentence for found in findings),
     )
@@ -180,7 +185,7 @@ def cancel(*, actor: Actor, operation: Operation) -> Operation:
     operation.refresh_from_db()
     if not operation.active:
         state = OperationState(operation.state).value
-        raise refuse(actor, "cancel", operation.vm, finding("not_active", state=state))
+        raise refuse(actor, "cancel", operation, finding("not_active", state=state))
     if operation.state == OperationState.CANCELLING:
         return operation
     with change(operation.cluster_id) as tx:
@@ -199,7 +204,7 @@ def cancel(*, actor: Actor, operation: Operation) -> Operation:
                 operation=operation,
             )
     if not accepted:
-        raise refuse(actor, "cancel", operation.vm, _why_not(operation))
+        raise refuse(actor, "cancel", operation, _why_not(operation))
     return operation
 
 
@@ -253,7 +258,7 @@ def _why_not(operation: Operation) -> Finding:
     if not operation.active:
         return finding("not_active", state=OperationState(operation.state).value)
     if operation.kind in CANCELLABLE:
-        return finding("past_switch", vm=operation.vm.name)
+        return finding("past_switch", vm=operation.vm_name)
     return finding("cannot_cancel", what=KINDS[operation.kind])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError
@@ -130,7 +131,8 @@ def _age(since: datetime | None, now: datetime) -> float | None:
 def _leave(vm: Vm, reason: str, now: datetime) -> bool:
     """Say once why it is left failed; after an hour its counts start afresh."""
     retry_at = vm.state_since + timedelta(seconds=RETRY_AFTER_S)
-    with change(vm.cluster_id) as tx:
+    # One that was removed from the cluster meanwhile is nobody's business any more.
+    with contextlib.suppress(ActionRefused), change(vm.cluster_id) as tx:
         if vm.state_reason != reason:
             tx.update(vm, state_reason=reason)
             tx.event("vm_left_failed", level=Level.ERROR, vm=vm, node=vm.owner, reason=reason)

@@ -29,6 +29,9 @@ def order(vm: Vm, node: Node) -> Operation | None:
 def autostart_forbidden(vm: Vm, node: Node) -> None:
     """A machine was set to start with its host, and is not any more."""
     with change(vm.cluster_id) as tx:
-        if vm.owner_id == node.pk and vm.settings.get("autostart"):
-            tx.update(vm, settings={**vm.settings, "autostart": False})
-        tx.event("autostart_forbidden", level=Level.WARNING, vm=vm, node=node)
+        row = Vm.objects.select_for_update().filter(pk=vm.pk).first()
+        if row is None:
+            return  # it was removed from the cluster meanwhile
+        if row.owner_id == node.pk and row.settings.get("autostart"):
+            tx.update(row, settings={**row.settings, "autostart": False})
+        tx.event("autostart_forbidden", level=Level.WARNING, vm=row, node=node)

@@ -10,7 +10,7 @@ from ninja.responses import Status
 from pydantic import Field
 
 from clustermgr.actions import drift as drifts
-from clustermgr.actions import vms
+from clustermgr.actions import removal, vms
 from clustermgr.api.auth import actor, needs
 from clustermgr.api.shapes import Ordered, VmDetail, or_problem
 from clustermgr.api.values import NO_CONTROLS, Body, Id, Key, Ref
@@ -51,6 +51,12 @@ class SettingsOrder(Body):
     version: Id
     changes: dict[Ref, int | str] = Field(min_length=1, max_length=len(FIELDS))
     base: dict[Ref, int | str] = Field(default_factory=dict, max_length=len(FIELDS))
+
+
+class RemovalOrder(Body):
+    """`name`: the virtual machine's, once more."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=NO_CONTROLS)
 
 
 class RefreshOrder(Body):
@@ -143,6 +149,16 @@ def refresh(request: HttpRequest, cluster: Ref, vm: Ref, order: RefreshOrder, ke
     row = find.vm(find.cluster(cluster), vm)
     drifts.accept(actor=actor(request), vm=row, fingerprint=order.fingerprint, fields=order.fields)
     return show_vm(request, cluster, str(row.pk))
+
+
+@router.post("/{cluster}/vms/{vm}/remove", response=ACCEPTED, **needs("remove_role"))
+def remove_role(request: HttpRequest, cluster: Ref, vm: Ref, order: RemovalOrder, key: Key = None) -> Any:
+    """Take it out of the cluster: it stays on its host as it is, and is not kept available any more."""
+    here = find.cluster(cluster)
+    if key and (done := removal.done_by(here, vm, key)):
+        return _ordered(done)
+    row = find.vm(here, vm)
+    return _ordered(removal.remove_role(actor=actor(request), vm=row, typed=order.name, key=key))
 
 
 def _target(here: Any, order: Target | None) -> Any:

@@ -25,10 +25,12 @@ class Problem(Schema):
 
 
 class Operation(Schema):
+    """`vm_id`: null when the virtual machine was removed from the cluster since; its name stays."""
+
     id: int
     cluster: str
     kind: str
-    vm_id: int
+    vm_id: int | None
     vm_name: str
     source: str
     target: str

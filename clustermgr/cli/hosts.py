@@ -59,7 +59,7 @@ def access(call: Session) -> int:
 
 def evict(call: Session) -> int:
     name = call.get("nodes", call.args.node)["name"]
-    typed = name if call.args.yes else _typed(name)
+    typed = call.retyped(name, "evict", f"{name} leaves the cluster; its host is left as it is.")
     found = call.client.order("POST", call.here("nodes", call.args.node, "evict"), {"name": typed})
     call.tell(found, show.plain(f"{name} was evicted. Its host was left as it is."))
     return 0
@@ -155,13 +155,6 @@ def _joined(call: Session, node: dict[str, Any]) -> dict[str, Any]:
         clock().sleep(LOOK_S)
         node = call.get("nodes", node["id"])
     return node
-
-
-def _typed(name: str) -> str:
-    if not sys.stdin.isatty():
-        raise WrongWords(f"{name} leaves the cluster; its host is left as it is. Say --yes to do it.")
-    print(f"Type the node's name, {name}, to evict it: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
 
 
 SIGN_IN = (

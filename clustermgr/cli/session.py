@@ -101,6 +101,15 @@ class Session:
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise Refused("Nothing was done.")
 
+    def retyped(self, name: str, what: str, consequence: str) -> str:
+        """The name typed once more, before what cannot be taken back; --yes answers beforehand."""
+        if self.args.yes:
+            return name
+        if not sys.stdin.isatty():
+            raise WrongWords(f"{consequence} Say --yes to do it.")
+        print(f"{consequence}\nType {name} to {what} it: ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip()
+
     def _line(self, text: str) -> None:
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\x1b[K{text[:width]}", end="", file=sys.stderr, flush=True)

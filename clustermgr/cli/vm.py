@@ -9,6 +9,7 @@ from clustermgr.cli.session import Session, WrongWords
 from clustermgr.cli.table import LIMIT, TO, VM, YES, Run, Verb, option
 from clustermgr.core.words import OFFLINE_ACTIONS
 
+SILENT = ("down", "agent_down", "isolated")
 PRIORITIES = ("high", "medium", "low", "no_auto_start")
 SETTINGS = {
     "memory_mib": option("--memory", "in MB", type=int, metavar="MB", dest="memory_mib"),
@@ -133,6 +134,17 @@ def drift(call: Session) -> None:
         print(f"{call.args.vm} is in step with its host.")
 
 
+def remove(call: Session) -> int:
+    found = call.get("vms", call.args.vm)
+    name, node = show.plain(found["name"]), show.plain(found["owner"])
+    state = call.get("nodes", found["owner_id"])["state"]
+    kept = f"{name} stays on {node} as it is, and the cluster does not keep it available any more."
+    if state in SILENT:
+        kept += f" {node} is {state.replace('_', ' ')}: {name} may run there, and keeps the stamp."
+    typed = call.retyped(found["name"], "remove", kept)
+    return call.order("vms", found["id"], "remove", body={"name": typed})
+
+
 def refresh(call: Session) -> None:
     seen = call.get("vms", call.args.vm, "drift")
     body = {"fingerprint": seen["fingerprint"], "fields": call.args.field}
@@ -168,6 +180,8 @@ VERBS = (
     Verb("vm", "turn-off", "turn_off", "cut its power", turn_off, (VM, YES), waits=True),
     Verb("vm", "save", "save", "write its memory to its volume, stop it", power("save"), (VM,), waits=True),
     Verb("vm", "set", "change_settings", "change settings", set_, (VM, *SETTINGS.values()), waits=True),
+    Verb("vm", "remove", "remove_role", "take it out of the cluster; it stays on its host", remove, (VM, YES),
+         waits=True),
     Verb("vm", "drift", "view", "how its configuration differs from the host's", drift, (VM,)),
     Verb("vm", "refresh", "refresh", "accept the host's configuration", refresh, (
         VM,

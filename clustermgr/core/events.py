@@ -67,6 +67,9 @@ SENTENCES: dict[str, str] = {
     "node_evicted": "{node} ({address}) was evicted from the cluster.",
     "access_changed": "How {node} is reached was changed: {address}, signed in to with {means}.",
     "vm_added": "{vm} was made highly available on {node}.",
+    "role_removed": "{vm} was removed from the cluster; it stays on {node} as it is.",
+    "role_removed_stamped": "{vm} was removed from the cluster; on {node} it may run, and it carries "
+    "the stamp of this manager: {reason}",
     "vm_not_added": "A virtual machine called “{name}” on {node} was not added: the cluster has a role of "
     "that name. Rename it on its host first.",
 }

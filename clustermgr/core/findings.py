@@ -17,6 +17,8 @@ SENTENCES: dict[str, str] = {
     "not_allowed": "You are signed in as {role}; this needs the role {needed}. Ask an administrator.",
     "unknown_node": "There is no node called “{node}” in {cluster}. Choose one from the list.",
     "unknown_vm": "There is no virtual machine called “{vm}” in {cluster}.",
+    "role_removed": "{vm} was removed from {cluster} by {who}. It was left on its host as it was; events and "
+    "tasks keep its name.",
     "unknown_cluster": "There is no cluster called “{cluster}” here.",
     "unknown_operation": "There is no task {operation} in {cluster}.",
     "unknown_event": "There is no event {event} in {cluster}.",
@@ -52,9 +54,10 @@ SENTENCES: dict[str, str] = {
     "{known}). A host is one node. Give another address, or evict {node} first.",
     "host_is_other": "Another host ({found}) answers at {address} than the one that is {node} ({known}). "
     "Give the address of {node}; a new machine is added as a new node.",
-    "node_owns_roles": "{node} owns {roles}. Move its roles to other nodes first.",
+    "node_owns_roles": "{node} owns {roles}. Move its roles to other nodes first, or remove them from the "
+    "cluster.",
     "node_may_hold": "{node} is {state} and may still have a copy of {roles}. Wait until it answers and is "
-    "seen without them.",
+    "seen without them, or remove them from the cluster.",
     "node_in_task": "“{what}” of {vm}, requested by {who}, is under way with {node}. Wait for its end, or "
     "cancel it.",
     "node_owns_disk": "{node} has the cluster disk {volume} online, which others need or on which roles lie. "
@@ -63,6 +66,9 @@ SENTENCES: dict[str, str] = {
     # one change at a time
     "vm_busy": "{vm} is held by another order: {what}, requested by {who}. Wait for it, or cancel it first.",
     "changed_meanwhile": "{vm} changed while this order was given. Look at it again.",
+    "gone_meanwhile": "{what} left the cluster meanwhile. Nothing was changed.",
+    "saved_in_cluster": "{vm} is saved. Its memory lies in {file}, which the cluster alone restores, so it "
+    "would be lost. Start {vm} first.",
     # a cluster that is not managed from here now
     "stood_down": "{cluster} stands down and takes no orders. {reason} An administrator resumes it, or takes "
     "over its management, on its Management page.",

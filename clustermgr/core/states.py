@@ -60,6 +60,7 @@ class OperationKind(StrEnum):
     REFRESH = "refresh"
     RECOVERY = "recovery"
     TIDY = "tidy"  # a definition left behind on a node that is not the owner is removed
+    REMOVAL = "removal"  # the role leaves the cluster; its VM stays on its host as it is
 
 
 class OperationState(StrEnum):

@@ -16,6 +16,7 @@ KINDS: dict[str, str] = {
     OperationKind.REFRESH: "Refresh of the configuration",
     OperationKind.RECOVERY: "Recovery",
     OperationKind.TIDY: "Removal of a stale definition",
+    OperationKind.REMOVAL: "Removal from the cluster",
 }
 
 OFFLINE_ACTIONS: dict[str, str] = {

@@ -7,6 +7,7 @@ from clustermgr.jobs import power
 from clustermgr.jobs.live_migration import live_migration
 from clustermgr.jobs.recovery import recovery
 from clustermgr.jobs.relocation import relocation
+from clustermgr.jobs.removal import leave_cluster
 from clustermgr.jobs.settings import settings
 from clustermgr.jobs.tidying import tidy_up
 from clustermgr.jobs.work import Step
@@ -22,4 +23,5 @@ PROGRAMS: dict[str, Step] = {
     OperationKind.SETTINGS: settings,
     OperationKind.RECOVERY: recovery,
     OperationKind.TIDY: tidy_up,
+    OperationKind.REMOVAL: leave_cluster,
 }

@@ -22,7 +22,7 @@ def fields(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {"percent": known["percent"], "at": figures.get("at"), **texts}
 
 
-def patches(operations: Iterable[tuple[int, int, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+def patches(operations: Iterable[tuple[int, int | None, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
     """(operation, vm, figures) -> the fields of both rows that show them."""
     patch: dict[str, dict[str, Any]] = {}
     for operation, vm, figures in operations:

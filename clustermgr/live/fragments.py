@@ -57,7 +57,7 @@ def render(cluster_id: int, subjects: Sequence[str], progress: Sequence[Progress
     ids = _ids(subjects)
     told = queries.told_operations(cluster_id, ids.get("operation", ()))
     # The row of a VM shows its operation, whoever of the two was named.
-    vms = dict.fromkeys((*ids.get("vm", ()), *(each.vm_id for each in told)))
+    vms = dict.fromkeys((*ids.get("vm", ()), *(each.vm_id for each in told if each.vm_id is not None)))
     if vms:
         ids["vm"] = list(vms)
     slug = queries.slug_of(cluster_id) if ids else ""
@@ -79,7 +79,7 @@ def _patch(
     patch.update(patches((each.operation, each.vm, each.figures) for each in progress))
     for each in told:
         if each.state in SETTLED:
-            patch[f"operation:{each.id}"] = patch[f"vm:{each.vm_id}"] = None
+            patch |= {f"operation:{each.id}": None, **({f"vm:{each.vm_id}": None} if each.vm_id else {})}
     return patch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from clustermgr.core.states import ACTIVE, OperationKind, OperationState, Phase
+from clustermgr.core.states import ACTIVE, SETTLED, OperationKind, OperationState, Phase
 from clustermgr.models.cluster import Cluster, Node
 from clustermgr.models.vm import Vm
 
@@ -15,7 +15,9 @@ class Operation(models.Model):
 
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="operations")
     kind = models.CharField(max_length=20, choices=[(k, k) for k in OperationKind])
-    vm = models.ForeignKey(Vm, on_delete=models.CASCADE, related_name="operations")
+    # A role with an active operation is not removed; of settled ones the name stays.
+    vm = models.ForeignKey(Vm, null=True, on_delete=models.SET_NULL, related_name="operations")
+    gone_vm = models.CharField(max_length=100, blank=True, help_text="its name, when it was removed")
     # A node with an active operation is not evicted; of settled ones the name stays.
     source = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="operations_from")
     target = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="operations_to")
@@ -65,6 +67,10 @@ class Operation(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state__in=list(OperationState)), name="operation_state_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(vm__isnull=False) | models.Q(state__in=[str(s) for s in SETTLED]),
+                name="active_operation_has_its_vm",
+            ),
         ]
         indexes = [
             models.Index(fields=["cluster", "state", "-created_at"]),
@@ -78,6 +84,10 @@ class Operation(models.Model):
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def vm_name(self) -> str:
+        return self.vm.name if self.vm else self.gone_vm
 
     @property
     def source_name(self) -> str:

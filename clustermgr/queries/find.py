@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from clustermgr.core.findings import Finding, finding
+from clustermgr.core.states import OperationKind
 from clustermgr.errors import ActionRefused
 from clustermgr.models import ApiToken, Cluster, Drift, Node, Operation, Vm
 
@@ -29,6 +30,15 @@ def vm(cluster: Cluster, ref: str, *, status: int = 404) -> Vm:
 def node(cluster: Cluster, ref: str, *, status: int = 404) -> Node:
     rows = Node.objects.filter(cluster=cluster)
     return _one(rows, ref) or _missing(finding("unknown_node", node=ref, cluster=cluster.name), status)
+
+
+def no_role(cluster: Cluster, pk: int) -> Finding:
+    """Why no role has this id: it was removed from the cluster, or there never was one."""
+    removals = Operation.objects.filter(cluster=cluster, kind=OperationKind.REMOVAL, vm=None)
+    row = removals.filter(params__role=pk).order_by("-id").first()
+    if row is None:
+        return finding("unknown_vm", vm=pk, cluster=cluster.name)
+    return finding("role_removed", vm=row.gone_vm, cluster=cluster.name, who=row.requested_by)
 
 
 def operation(cluster: Cluster, pk: int) -> Operation:

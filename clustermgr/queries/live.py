@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models.functions import Coalesce
+
 from clustermgr.core.states import ACTIVE
 from clustermgr.models import Cluster, Operation
 
@@ -15,7 +17,7 @@ class ToldOperation:
     """As much of an operation as its announcement and its bar need."""
 
     id: int
-    vm_id: int
+    vm_id: int | None
     vm: str
     kind: str
     state: str
@@ -46,5 +48,5 @@ def running_operations(cluster_id: int) -> list[ToldOperation]:
 
 
 def _told(rows: Any) -> list[ToldOperation]:
-    columns = ("pk", "vm_id", "vm__name", "kind", "state", "progress")
+    columns = ("pk", "vm_id", Coalesce("vm__name", "gone_vm"), "kind", "state", "progress")
     return [ToldOperation(*row) for row in rows.values_list(*columns)]

@@ -1,4 +1,5 @@
-"""The reasons against: why a host cannot become a node, why a node cannot leave. For actions and dialogs."""
+"""The reasons against: why a host cannot become a node, why a node or a role cannot leave. For actions and
+dialogs."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from clustermgr.core.findings import Finding, field_finding, finding
+from clustermgr.core.health import SILENT_STATES
 from clustermgr.core.states import ACTIVE, VolumeKind
 from clustermgr.core.words import KINDS, state_word
 from clustermgr.models import Cluster, Holder, Node, Operation, Vm, Volume, VolumeAccess
@@ -56,6 +58,26 @@ def in_the_way(node: Node) -> list[Finding]:
     ]
     found += [finding("node_owns_disk", node=name, volume=disk.name) for disk in disks_of(node)]
     return found
+
+
+def keeps_role(vm: Vm) -> list[Finding]:
+    """Why a role cannot be removed from the cluster now."""
+    found = []
+    if (task := held_by(vm)) is not None:
+        found.append(finding("vm_busy", vm=vm.name, what=KINDS[task.kind].lower(), who=task.requested_by))
+    if saved_memory(vm) and vm.owner.state not in SILENT_STATES:
+        found.append(finding("saved_in_cluster", vm=vm.name, file=vm.saved_file))
+    return found
+
+
+def held_by(vm: Vm) -> Operation | None:
+    """The order that holds a role."""
+    return Operation.objects.filter(vm=vm, state__in=ACTIVE).first()
+
+
+def saved_memory(vm: Vm) -> bool:
+    """Whether its memory lies in a file that the cluster may restore."""
+    return bool(vm.saved_file) and not vm.saved_spent
 
 
 def tasks_of(node: Node) -> QuerySet[Operation]:

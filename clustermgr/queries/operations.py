@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Q
+
 from clustermgr.core.states import ACTIVE, SETTLED, OperationKind, OperationState
 from clustermgr.models import Cluster, Event, Operation, Slot
 from clustermgr.ports import clock
@@ -50,7 +52,7 @@ class TaskList:
 def task_list(cluster: Cluster, wanted: TaskFilter) -> TaskList:
     found = operations().filter(cluster=cluster)
     if wanted.q:
-        found = found.filter(vm__name__icontains=wanted.q)
+        found = found.filter(Q(vm__name__icontains=wanted.q) | Q(gone_vm__icontains=wanted.q))
     if wanted.state:
         found = found.filter(state=wanted.state)
     if wanted.kind:

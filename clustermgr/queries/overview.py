@@ -274,7 +274,7 @@ def _failed_moves(cluster: Cluster) -> list[Attention]:
         state__in=[OperationState.CANCELLED, *ACTIVE]
     )
     found = Operation.objects.filter(cluster=cluster, state=OperationState.FAILED, finished_at__gte=since)
-    found = found.filter(~Exists(later)).select_related("vm").order_by("-id")
+    found = found.filter(~Exists(later), vm__isnull=False).select_related("vm").order_by("-id")
     return [
         Attention(
             level=Level.WARNING,

@@ -33,7 +33,7 @@ class OperationRow:
     id: int
     cluster: str
     kind: str
-    vm_id: int
+    vm_id: int | None  # None: the role was removed from the cluster
     vm_name: str
     source: str
     target: str
@@ -173,7 +173,7 @@ def operation_row(row: Operation) -> OperationRow:
         cluster=row.cluster.slug,
         kind=row.kind,
         vm_id=row.vm_id,
-        vm_name=row.vm.name,
+        vm_name=row.vm_name,
         source=row.source_name,
         target=row.target_name,
         state=row.state,

@@ -23,7 +23,7 @@ from clustermgr.access import VERBS, Actor, require, role_of
 from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Node, Operation, Vm
-from clustermgr.queries import health, shell
+from clustermgr.queries import find, health, shell
 from clustermgr.web import errors
 
 FRAME = "layouts/base.html"
@@ -43,7 +43,7 @@ class Here:
 
     def vm(self, pk: int) -> Vm:
         found = Vm.objects.select_related("cluster", "owner", "volume").filter(cluster=self.cluster, pk=pk)
-        return found.first() or self._missing(finding("unknown_vm", vm=pk, cluster=self.cluster.name))
+        return found.first() or self._missing(find.no_role(self.cluster, pk))
 
     def node(self, pk: int) -> Node:
         found = Node.objects.filter(cluster=self.cluster, pk=pk).first()

@@ -58,4 +58,4 @@ def cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             raise
         context["findings"] = refusal.findings
         return page(here, "dialogs/cancel.html", context, status=refusal.status)
-    return ordered(here, found, f"Cancelling “{KINDS[found.kind].lower()}” of {found.vm.name} was requested.")
+    return ordered(here, found, f"Cancelling “{KINDS[found.kind].lower()}” of {found.vm_name} was requested.")

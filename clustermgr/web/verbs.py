@@ -22,7 +22,8 @@ PLANNED = frozenset({"live_migrate", "quick_migrate"})
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """`confirm`: 0 at once, 1 a plain dialog, 2 a dialog with consequences and a checkbox (ui.md 3.4)."""
+    """`confirm`: 0 at once, 1 a plain dialog, 2 a dialog with consequences and a checkbox, 3 the name is
+    typed (ui.md 3.4)."""
 
     name: str
     label: str
@@ -153,6 +154,16 @@ VERBS: tuple[Verb, ...] = (
         right="view",
         locks=False,
         needs_up=False,
+    ),
+    Verb(
+        "remove_role",
+        "Remove…",
+        icon="remove",
+        url="remove",
+        group="configure",
+        confirm=3,
+        needs_up=False,
+        danger=True,
     ),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}

@@ -277,11 +277,18 @@
     }
   }
 
+  /* What the page shows left the cluster: the page as a whole says so. */
+  function gone(url, id) {
+    const region = document.getElementById(id);
+    if (region && region.dataset.url === url && !over) { over = true; location.reload(); }
+  }
+
   /* The region as the server renders it now; null when it cannot be had, be it cut off half-way. */
   async function get(url, id) {
     try {
       const answer = await fetch(url, { headers: { "HX-Request": "true", "HX-Target": id, "HX-Current-URL": location.href }, credentials: "same-origin" });
       if (answer.status === 401) { finish(); return null; }
+      if (answer.status === 404) { gone(url, id); }
       if (!answer.ok) { return null; }
       const holder = document.createElement("template");
       holder.innerHTML = (await answer.text()).trim();

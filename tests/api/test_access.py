@@ -30,6 +30,7 @@ BODIES = {
     "refresh": {"fingerprint": "f" * 64},
     "add_node": {"test": 999},
     "evict_node": {"name": "another"},
+    "remove_role": {"name": "another"},
     "create_cluster": {"name": "Another"},
     "own_tokens": {"name": "another", "role": "viewer", "days": 3},
 }

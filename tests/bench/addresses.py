@@ -22,7 +22,7 @@ LEFT_OUT = {
     "role-by-name",
     "node-by-name",
 }
-DIALOGS = {"move", "power", "cancel"}
+DIALOGS = {"move", "power", "cancel", "remove"}
 #: Query strings of lists that make the database work.
 LISTS = {
     "roles": (

@@ -112,6 +112,20 @@ def test_a_node_that_goes_down_reads_like_a_fresh_page(moving: Operation) -> Non
     assert_same(page, node)
 
 
+def test_a_role_that_leaves_makes_its_lists_fetch_and_its_task_keeps_the_name(moving: Operation) -> None:
+    cluster, pk = moving.cluster, moving.vm_id
+    page = fresh(moving)
+    done = {"state": OperationState.SUCCEEDED, "kind": "removal", "gone_vm": "web01", "progress": {}}
+    Operation.objects.filter(pk=moving.pk).update(**done)
+    Vm.objects.filter(pk=pk).delete()
+    heard = Changed(cluster.pk, 5, (f"operation:{moving.pk}", f"vm:{pk}", "roles"))
+    (frame,) = frames_of(cluster, heard)
+    page.apply(frame)
+    assert page.row(f"operation-{moving.pk}") == fresh(moving).row(f"operation-{moving.pk}")
+    assert {f"vm:{pk}", "roles"} <= set(frame["stale"])
+    assert not [text for text in frame["html"] if f"vm-{pk}-row" in text]
+
+
 @pytest.mark.parametrize(
     "values", [{"state": "failed", "state_reason": "<b>Crashed</b>"}, {"priority": "high"}]
 )

@@ -43,6 +43,7 @@ TABLE: dict[str, tuple[dict[str, bool], dict[str, bool] | None]] = {
     "refresh": (VIEW, OPERATE),
     "move": (OPERATE, OPERATE),
     "power": (OPERATE, OPERATE),
+    "remove": (ADMINISTER, ADMINISTER),
     "nodes": (VIEW, None),
     "node-by-name": (VIEW, None),
     "node": (VIEW, None),
@@ -94,7 +95,7 @@ def address(name: str, world: SimpleNamespace) -> str:
         "cancel": [slug, world.task.pk],
         "event": [slug, world.event.pk],
     }
-    of_a_role = name in {"role", "settings", "refresh", "move"} or name.startswith("role-")
+    of_a_role = name in {"role", "settings", "refresh", "move", "remove"} or name.startswith("role-")
     return reverse(name, args=arguments.get(name, [slug, vm] if of_a_role else [slug]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from clustermgr.actions import drift, nodes, settings, standing, vms
+from clustermgr.actions import drift, nodes, removal, settings, standing, vms
 from clustermgr.errors import ActionRefused
 from clustermgr.models import AuditEntry, Cluster, Event
 from tests import worlds
@@ -55,11 +55,12 @@ def orders(world: SimpleNamespace) -> list[Any]:
         lambda: vms.save(actor=ANA, vm=web),
         lambda: settings.change_settings(actor=ANA, vm=web, version=1, changes={"notes": "x"}),
         lambda: settings.change_settings(actor=ANA, vm=web, version=1, changes={"priority": "low"}),
+        lambda: removal.remove_role(actor=ANA, vm=web, typed="web01"),
         lambda: drift.accept(actor=ANA, vm=off, fingerprint="f" * 64),
     ]
 
 
-@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("number", range(11))
 def test_each_order_is_refused_with_the_reason_and_the_fix(number: int, down: SimpleNamespace) -> None:
     world = as_found(down)
     before = list(world.c1.operations.values_list("pk", flat=True))

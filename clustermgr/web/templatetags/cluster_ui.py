@@ -209,6 +209,13 @@ def sentence(event: Any) -> str:
     return events.sentence(event.code, found)
 
 
+@register.filter
+def named(event: Any, what: str) -> str:
+    """The name of an event's "vm" or "node", also when it left the cluster since; empty for none."""
+    row = getattr(event, what)
+    return str(row.name if row is not None else event.params.get(what, ""))
+
+
 @register.simple_tag(takes_context=True)
 def region_url(context: template.Context, region: str) -> str:
     """The address of the page as it stands, that answers this region alone."""
