@@ -62,6 +62,9 @@ def admit(
 
 
 def _free_number(taken: Mapping[int, str], limit: int) -> int | None:
+    # After the limit was lowered, numbers above it may still be taken: what counts is how many are.
+    if len(taken) >= limit:
+        return None
     return next((number for number in range(1, limit + 1) if number not in taken), None)
 
 

@@ -73,6 +73,17 @@ def test_wrong_words_are_two(words: tuple[str, ...], console: SimpleNamespace, c
     assert Operation.objects.count() == 1
 
 
+def test_a_role_is_removed_when_its_name_was_typed(console: SimpleNamespace, ctl: Any) -> None:
+    wrong = ctl("vm", "remove", "web01")
+    assert (wrong.status, "web01 stays on hv-01 as it is" in wrong.err) == (2, True)
+    console.one.state = "down"
+    console.one.save(update_fields=["state"])
+    assert "hv-01 is down: web01 may run there, and keeps the stamp." in ctl("vm", "remove", "web01").err
+    done = ctl("vm", "remove", "web01", "--yes")
+    assert (done.status, "Removal from the cluster of web01" in done.out) == (0, True)
+    assert Operation.objects.latest("pk").kind == "removal"
+
+
 def test_what_may_lose_data_wants_a_yes(console: SimpleNamespace, ctl: Any) -> None:
     assert "Data loss may occur" in ctl("vm", "turn-off", "web01").err
     assert ctl("vm", "turn-off", "web01", "--yes").status == 0

@@ -52,6 +52,12 @@ def test_a_higher_limit_lets_more_go() -> None:
     assert set(admitted([order(1, 1, 2), order(2, 1, 3)], limit=2).granted) == {1, 2}
 
 
+def test_under_a_lowered_limit_nobody_begins_while_more_run_than_allowed() -> None:
+    result = admitted([order(3, 1, 4)], [Place(1, 2, "web01")])
+    assert result.granted == {}
+    assert result.reasons == {3: "hv-01 is moving web01; 1st in line"}
+
+
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 4)).filter(lambda pair: pair[0] != pair[1])
 
 
