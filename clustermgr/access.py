@@ -27,6 +27,7 @@ VERBS: dict[str, Role] = {
     "change_settings": Role.ADMINISTRATOR,
     "remove_role": Role.ADMINISTRATOR,
     "create_cluster": Role.ADMINISTRATOR,
+    "change_cluster": Role.ADMINISTRATOR,
     "test_connection": Role.ADMINISTRATOR,
     "add_node": Role.ADMINISTRATOR,
     "change_access": Role.ADMINISTRATOR,

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router
+from pydantic import Field, StrictBool, StrictInt
 
-from clustermgr.api.auth import needs
+from clustermgr.actions import properties
+from clustermgr.api.auth import actor, needs
 from clustermgr.api.shapes import (
     AuditList,
     Cluster,
@@ -16,10 +18,20 @@ from clustermgr.api.shapes import (
     Volume,
     or_problem,
 )
-from clustermgr.api.values import Id, Limit, Ref, Text
+from clustermgr.api.values import Body, Id, Key, Limit, Ref, Text
+from clustermgr.core.cluster_rules import FIELDS
 from clustermgr.queries import events, find, nodes, overview
 
 router = Router(tags=["clusters"])
+Properties = dict[Ref, StrictBool | StrictInt]
+
+
+class PropertiesOrder(Body):
+    """`base`: the values of these fields as they were read. One that somebody else changed since is a
+    conflict (409); the same order twice is one."""
+
+    changes: Properties = Field(min_length=1, max_length=len(FIELDS))
+    base: Properties = Field(max_length=len(FIELDS))
 
 
 @router.get("", response=or_problem(list[Cluster]), **needs("view"))
@@ -36,7 +48,7 @@ def show_cluster(request: HttpRequest, cluster: Ref) -> Any:
     return {
         "slug": row.slug,
         "name": row.name,
-        "live_migrations_per_node": row.live_migrations_per_node,
+        **{name: getattr(row, name) for name in FIELDS},
         "health": {"ok": "ok", "warn": "warning", "err": "error"}[found.health],
         "vms": found.counts,
         "nodes": found.node_counts,
@@ -44,6 +56,14 @@ def show_cluster(request: HttpRequest, cluster: Ref) -> Any:
         "capacity": found.capacity,
         "checked_at": found.checked_at,
     }
+
+
+@router.patch("/{cluster}", response=or_problem(ClusterDetail), **needs("change_cluster"))
+def change_cluster(request: HttpRequest, cluster: Ref, order: PropertiesOrder, key: Key = None) -> Any:
+    """Change live_migrations_per_node, migration_bandwidth_mib_s (0: no limit) or allow_unsafe_migration."""
+    row = find.cluster(cluster)
+    properties.change_cluster(actor=actor(request), cluster=row, changes=order.changes, base=order.base)
+    return show_cluster(request, row.slug)
 
 
 @router.get("/{cluster}/volumes", response=or_problem(list[Volume]), **needs("view"))

@@ -266,6 +266,8 @@ class ClusterDetail(Schema):
     name: str
     health: str
     live_migrations_per_node: int
+    migration_bandwidth_mib_s: int
+    allow_unsafe_migration: bool
     vms: dict[str, int]
     nodes: dict[str, int]
     attention: list[Attention]

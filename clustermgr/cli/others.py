@@ -46,6 +46,15 @@ OPERATION_MORE = {
     "raw_reason": "HOST SAYS",
 }
 EVENTS = {"id": "ID", "at": "TIME", "level": "LEVEL", "sentence": "WHAT"}
+CLUSTER = {
+    "name": "Name",
+    "health": "Health",
+    "nodes": "Nodes",
+    "vms": "VMs",
+    "live_migrations_per_node": "Live migrations per node",
+    "migration_bandwidth_mib_s": "MB a second each, at most",
+    "allow_unsafe_migration": "Plain shared directories",
+}
 CLUSTERS = {
     "slug": "CLUSTER",
     "name": "NAME",
@@ -142,7 +151,7 @@ def cluster_show(call: Session) -> None:
     found = call.get()
     if call.args.json:
         return show.as_json(found)
-    show.pairs(found, {"name": "Name", "health": "Health", "nodes": "Nodes", "vms": "VMs"})
+    show.pairs(found, CLUSTER)
     for row in found["attention"]:
         print(show.plain(f"{row['level']}: {row['text']}. {row['detail']}".strip()))
     return None

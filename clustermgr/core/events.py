@@ -63,6 +63,7 @@ SENTENCES: dict[str, str] = {
     "stale_definition_kept": "{node} still has a definition of {vm}, which belongs to {owner}: {reason}",
     "autostart_forbidden": "{vm} was set to start with {node}; that was switched off: the cluster starts it.",
     "cluster_created": "The cluster {cluster} was created.",
+    "cluster_changed": "Properties of the cluster were changed: {fields}.",
     "node_added": "{node} was added to the cluster.",
     "node_evicted": "{node} ({address}) was evicted from the cluster.",
     "access_changed": "How {node} is reached was changed: {address}, signed in to with {means}.",

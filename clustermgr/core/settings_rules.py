@@ -57,7 +57,7 @@ def _one(name: str, raw: Any, node: str, node_memory_mib: int, node_cpus: int) -
 
 
 def _memory(raw: Any, node: str, limit: int) -> tuple[int | None, str]:
-    number = _whole(raw)
+    number = whole(raw)
     if number is None:
         return None, "Memory must be a whole number of MB, for example 4096."
     if number % 2:
@@ -72,7 +72,7 @@ def _memory(raw: Any, node: str, limit: int) -> tuple[int | None, str]:
 
 
 def _processors(raw: Any, node: str, limit: int) -> tuple[int | None, str]:
-    number = _whole(raw)
+    number = whole(raw)
     if number is None:
         return None, "Processors must be a whole number, for example 2."
     if number < 1 or (limit and number > limit):
@@ -96,7 +96,7 @@ def _notes(raw: Any) -> tuple[str | None, str]:
     return text, ""
 
 
-def _whole(raw: Any) -> int | None:
+def whole(raw: Any) -> int | None:
     if isinstance(raw, bool) or not isinstance(raw, int | str):
         return None
     text = str(raw).strip()

@@ -16,6 +16,7 @@ from clustermgr.errors import ActionRefused
 from clustermgr.models import Vm
 from clustermgr.queries.roles import whole
 from clustermgr.queries.rows import vm_rows
+from clustermgr.web.fields import Sent, read
 from clustermgr.web.http import Here, done, enter, ordered, page
 from clustermgr.web.words import PRIORITIES
 
@@ -27,6 +28,7 @@ HINTS = {
     "migration, nor an unplanned failover.",
     "priority": "The order in which roles are started and moved.",
 }
+FRESH = Sent()
 ACTION_HINTS = {"turn_off": "Like pulling the plug: data loss may occur."}
 
 
@@ -37,7 +39,7 @@ def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     vm = here.vm(pk)
     if request.method != "POST":
         return _form(here, vm)
-    base, given = _sent(request)
+    base, given = read(request.POST, FIELDS)
     # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
     changes = {name: value for name, value in given.items() if value != base[name]}
     version = whole(request.POST.get("version", "")) or 0
@@ -47,73 +49,40 @@ def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             actor=here.actor, vm=vm, version=version, changes=changes, base=base, key=key
         )
     except ActionRefused as refusal:
-        return _form(here, vm, refusal, given, base)
+        return _form(here, vm, Sent(given, base, refusal))
     if operation is None:
         return done(here, f"Settings of {vm.name} were saved.", "role", vm.pk)
     return ordered(here, operation, f"The new settings of {vm.name} are being applied.")
 
 
-def _sent(request: HttpRequest) -> tuple[dict[str, str], dict[str, str]]:
-    """What the form showed when it was opened, and what came back."""
-    sent = {name: value.replace("\r\n", "\n") for name, value in request.POST.items()}
-    base = {name: sent.get(f"base-{name}", "") for name in FIELDS}
-    return base, {name: sent[name] for name in FIELDS if name in sent}
-
-
-def _form(
-    here: Here,
-    vm: Vm,
-    refusal: ActionRefused | None = None,
-    given: dict[str, str] | None = None,
-    base: dict[str, str] | None = None,
-) -> HttpResponse:
+def _form(here: Here, vm: Vm, sent: Sent = FRESH) -> HttpResponse:
     vm.refresh_from_db()
-    stale = refusal is not None and any(found.code == "stale_form" for found in refusal.findings)
-    errors = {found.field: found.sentence for found in refusal.findings if found.field} if refusal else {}
     role = vm_rows([vm.pk])[0]
     context: dict[str, Any] = {
         "vm": vm,
         "role": role,
-        "fields": [_field(vm, name, given, base, errors, stale) for name in FIELDS],
+        "fields": [_field(vm, name, sent) for name in FIELDS],
         "version": vm.config_version,
-        "stale": stale,
-        "errors": errors,
-        "findings": [found for found in refusal.findings if not found.field] if refusal else (),
-        "operation": refusal.operation if refusal else None,
+        "stale": sent.stale,
+        "errors": sent.errors,
+        "findings": sent.findings,
+        "operation": sent.refusal.operation if sent.refusal else None,
         "held": role.operation,
     }
-    return page(here, "settings.html", context, status=refusal.status if refusal else 200)
+    return page(here, "settings.html", context, status=sent.refusal.status if sent.refusal else 200)
 
 
-def _field(
-    vm: Vm,
-    name: str,
-    given: dict[str, str] | None,
-    base: dict[str, str] | None,
-    errors: dict[str, str],
-    stale: bool,
-) -> dict[str, Any]:
-    """One field as the template needs it; on a conflict with all three values."""
-    saved = str(getattr(vm, name))
-    mine = (given or {}).get(name, saved)
-    original = (base or {}).get(name, saved)
-    conflict = stale and original not in (saved, mine) and mine != saved
-    # Somebody else's change of a field that I did not touch is taken over; mine stays in the form.
-    shown = saved if mine == original else mine
-    return {
-        "name": name,
-        "label": LABELS[name],
-        "hint": HINTS[name],
-        "value": shown,
-        "base": saved,
-        "original": original,
-        "conflict": conflict,
-        "merged": stale and mine == original and saved != original,
-        "error": errors.get(name, ""),
-        "choices": _choices(name),
-        "kind": "choice" if _choices(name) else "text" if name == "notes" else "number",
-        "when": _when(vm, name),
-    }
+def _field(vm: Vm, name: str, sent: Sent) -> dict[str, Any]:
+    return sent.field(
+        name,
+        str(getattr(vm, name)),
+        label=LABELS[name],
+        hint=HINTS[name],
+        choices=_choices(name),
+        kind="choice" if _choices(name) else "text" if name == "notes" else "number",
+        unit="MB" if name == "memory_mib" else "",
+        when=_when(vm, name),
+    )
 
 
 def _choices(name: str) -> list[tuple[str, str, str]]:

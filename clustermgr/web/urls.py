@@ -14,6 +14,7 @@ from clustermgr.web import (
     nodes,
     operations,
     power,
+    properties,
     refresh,
     removal,
     roles,
@@ -72,4 +73,5 @@ urlpatterns = [
     path(C + "events/<id:pk>/", events.event, name="event"),
     path(C + "audit/", audit.audit, name="audit"),
     path(C + "management/", management.management, name="management"),
+    path(C + "properties/", properties.properties, name="properties"),
 ]

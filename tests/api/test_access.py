@@ -32,6 +32,7 @@ BODIES = {
     "evict_node": {"name": "another"},
     "remove_role": {"name": "another"},
     "create_cluster": {"name": "Another"},
+    "change_cluster": {"changes": {"live_migrations_per_node": 2}, "base": {"live_migrations_per_node": 1}},
     "own_tokens": {"name": "another", "role": "viewer", "days": 3},
 }
 

@@ -84,6 +84,16 @@ def test_a_role_is_removed_when_its_name_was_typed(console: SimpleNamespace, ctl
     assert Operation.objects.latest("pk").kind == "removal"
 
 
+def test_properties_of_the_cluster_are_set(console: SimpleNamespace, ctl: Any) -> None:
+    done = ctl("cluster", "set", "--live-migrations", "2", "--allow-unsafe-migration", "yes")
+    assert (done.status, done.out) == (0, "Properties of C1 were saved.\n")
+    console.c1.refresh_from_db()
+    assert (console.c1.live_migrations_per_node, console.c1.allow_unsafe_migration) == (2, True)
+    assert "Live migrations per node" in ctl("cluster", "show").out
+    assert ctl("cluster", "set").status == 2
+    assert "between 1 and 32" in ctl("cluster", "set", "--live-migrations", "0").err
+
+
 def test_what_may_lose_data_wants_a_yes(console: SimpleNamespace, ctl: Any) -> None:
     assert "Data loss may occur" in ctl("vm", "turn-off", "web01").err
     assert ctl("vm", "turn-off", "web01", "--yes").status == 0

@@ -57,6 +57,7 @@ TABLE: dict[str, tuple[dict[str, bool], dict[str, bool] | None]] = {
     "event": (VIEW, None),
     "audit": (ADMINISTER, None),
     "management": (VIEW, ADMINISTER),
+    "properties": (ADMINISTER, ADMINISTER),
     "live": (VIEW, None),
 }
 #: Opened by tokens or by the caller's address, never by a session: tests/api, tests/monitor.

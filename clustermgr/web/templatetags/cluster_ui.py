@@ -118,7 +118,7 @@ def field_value(value: Any, name: str = "") -> str:
         return DASH
     if name == "memory_mib" and isinstance(value, int):
         return words.memory(value)
-    if name in {"offline_action", "priority"}:
+    if name in {"offline_action", "priority", "allow_unsafe_migration"}:
         return plain(str(value))
     if isinstance(value, bool):
         return "Yes" if value else "No"
