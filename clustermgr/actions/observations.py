@@ -17,8 +17,9 @@ from clustermgr.actions._ledger import change
 from clustermgr.actions.marks import Marks
 from clustermgr.core import health
 from clustermgr.core.health import SILENT_STATES, Word
+from clustermgr.core.picture import Picture
 from clustermgr.core.readings import Config, Facts, Inventory, Load, Look, Reading, VolumesSeen
-from clustermgr.core.sightings import Judgement, NodeFacts, Picture, RoleFacts, judge
+from clustermgr.core.sightings import Judgement, NodeFacts, RoleFacts, judge
 from clustermgr.core.states import NodeState, VmState
 from clustermgr.models import Node, Vm
 from clustermgr.ports import clock

@@ -38,6 +38,7 @@ SENTENCES: dict[str, str] = {
     "vm_paused_outside": "{vm} was paused on {node}, not by the cluster.",
     "vm_moved_outside": "{vm} was moved from {source} to {node}, not by the cluster.",
     "vm_missing": "{vm} is no longer known on {node}.",
+    "vm_out_of_sight": "{vm} is not on {node} any more. {silent} It is not started while that is so.",
     "vm_unmonitored": "{vm} is unmonitored: {node} does not answer.",
     "vm_monitored": "{vm} is monitored again; it is {state} on {node}.",
     "drift_found": "The configuration of {vm} on {node} differs from the cluster's copy: {fields}.",

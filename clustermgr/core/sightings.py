@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from clustermgr.core.health import SILENT_STATES
+from clustermgr.core.picture import Picture
 from clustermgr.core.readings import Look, Seen
 from clustermgr.core.states import Level, VmState, Wanted
 
 STOPPED = frozenset({VmState.OFF, VmState.SAVED})
 NOT_WATCHED = frozenset({VmState.UNMONITORED, VmState.UNKNOWN})
 TWICE = "Running on "
+#: A node that answers and is not looked at for so long counts as one that is silent.
+LOOKED_FOR_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,57 +70,6 @@ class Judgement:
     started_seen: bool = False
 
 
-class Picture:
-    """The newest look at each node, and since when a VM has been seen or missed there."""
-
-    def __init__(self) -> None:
-        self.looks: dict[int, Look] = {}
-        self._since: dict[tuple[int, str], datetime] = {}
-        self._idle: dict[tuple[int, str], datetime] = {}
-        self._where: dict[str, set[int]] = {}
-
-    def add(self, look: Look) -> None:
-        before = self.looks.get(look.node)
-        for uuid in before.seen.keys() - look.seen.keys() if before else ():
-            self._lost(look.node, uuid)
-        for uuid, seen in look.seen.items():
-            if seen.process and not seen.incoming:
-                self._idle.pop((look.node, uuid), None)
-                self._since.setdefault((look.node, uuid), look.began)
-                self._where.setdefault(uuid, set()).add(look.node)
-            else:
-                self._lost(look.node, uuid)
-        self.looks[look.node] = look
-
-    def forget(self, node: int) -> None:
-        """The node fell silent: what was seen there says nothing of now."""
-        look = self.looks.pop(node, None)
-        for uuid in look.seen if look else ():
-            self._lost(node, uuid)
-
-    def _lost(self, node: int, uuid: str) -> None:
-        self._since.pop((node, uuid), None)
-        self._where.get(uuid, set()).discard(node)
-
-    def running_on(self, uuid: str) -> set[int]:
-        """Nodes whose newest look shows a copy that runs (or could), unfinished incoming ones apart."""
-        return self._where.get(uuid, set())
-
-    def at_once(self, uuid: str, one: int, other: int) -> bool:
-        """Both looks are newer than the first sight on the other side: not the two ends of one move."""
-        since = self._since
-        return self.looks[one].began >= since[other, uuid] and self.looks[other].began >= since[one, uuid]
-
-    def runs_nowhere(self, uuid: str, owner: int) -> bool:
-        """No running copy on its owner, and every other look is newer than that: it was not moved."""
-        idle = self._idle.setdefault((owner, uuid), self.looks[owner].began)
-        return all(look.began >= idle for node, look in self.looks.items() if node != owner)
-
-    def came_after(self, uuid: str, owner: int, other: int) -> bool:
-        """Running on `other`, and a look at the owner begun after that shows no running copy there."""
-        return self.looks[owner].began >= self._since[other, uuid]
-
-
 def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Judgement | None:
     """What to write of one VM, or None when nothing is new or nothing may be said yet."""
     if vm.busy:
@@ -135,16 +87,46 @@ def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Ju
         return None
     if here is not None and here.process:
         twice = {n for n in others if picture.at_once(vm.uuid, vm.owner, n)}
-        where = {vm.owner} | twice
-        return _twice(vm, here, where, nodes) if twice else _seen(vm, here, owner, look.began)
+        if twice:
+            return _twice(vm, here.state, here.started_at, {vm.owner} | twice, nodes)
+        return _seen(vm, here, owner, look.began)
+    if others:
+        return _elsewhere(vm, picture, nodes, others)
+    if _may_have_moved(vm, here):
+        unseen = picture.unseen(vm.uuid, vm.owner, nodes)
+        if picture.arriving(vm.uuid) or _looked_for(vm, here, picture, nodes, unseen):
+            return None
+        if unseen and _left(vm, here):
+            return _out_of_sight(vm, here, owner, _names(unseen, nodes))
+    return _missing(vm, owner) if here is None else _seen(vm, here, owner, look.began)
+
+
+def _elsewhere(
+    vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts], others: set[int]
+) -> Judgement | None:
+    """No running copy on its owner, and one or more on other nodes."""
     if len(others) == 1:
         other = next(iter(others))
         if not picture.came_after(vm.uuid, vm.owner, other):
             return None
-        return _moved(vm, picture.looks[other], nodes[other], owner)
-    if _may_have_moved(vm, here) and not picture.runs_nowhere(vm.uuid, vm.owner):
-        return None
-    return _missing(vm, owner) if here is None else _seen(vm, here, owner, look.began)
+        return _moved(vm, picture.looks[other], nodes[other], nodes[vm.owner])
+    twice = {n for n in others for m in others - {n} if picture.at_once(vm.uuid, n, m)}
+    return _twice(vm, VmState.UNKNOWN, None, twice, nodes) if twice else None
+
+
+def _looked_for(
+    vm: RoleFacts, here: Seen | None, picture: Picture, nodes: Mapping[int, NodeFacts], unseen: set[int]
+) -> bool:
+    """Whether a node that answers is about to be looked at, so that nothing can be said yet."""
+    if not any(nodes[node].state not in SILENT_STATES for node in unseen):
+        return False
+    return not _left(vm, here) or picture.missed_s(vm.uuid, vm.owner) < LOOKED_FOR_S
+
+
+def _left(vm: RoleFacts, here: Seen | None) -> bool:
+    """It is gone from its owner, or went on elsewhere: a node that nobody sees may run it. What its owner
+    still shows, off by itself, ended there. An old move of one that is off since is none."""
+    return here is None or (here.moved_away and vm.state not in STOPPED)
 
 
 def _may_have_moved(vm: RoleFacts, here: Seen | None) -> bool:
@@ -169,13 +151,19 @@ def _unmonitored(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
     return Judgement(state, reason, vm.owner, vm.wanted, vm.started_at, started_seen=seen)
 
 
-def _twice(vm: RoleFacts, here: Seen, where: set[int], nodes: Mapping[int, NodeFacts]) -> Judgement | None:
-    names = " and ".join(sorted(nodes[n].name for n in where if n in nodes))
+def _twice(
+    vm: RoleFacts, state: VmState, started: datetime | None, where: set[int], nodes: Mapping[int, NodeFacts]
+) -> Judgement | None:
+    names = _names(where, nodes)
     reason = f"{TWICE}{names} at once. Nothing is done by itself; turn one copy off on its host."
-    if vm.reason == reason and vm.state == here.state:
+    if vm.reason == reason and vm.state == state:
         return None
     found = Happening("vm_running_twice", Level.CRITICAL, {"nodes": names})
-    return Judgement(here.state, reason, vm.owner, vm.wanted, here.started_at, (found,), spent=vm.saved_state)
+    return Judgement(state, reason, vm.owner, vm.wanted, started, (found,), spent=vm.saved_state)
+
+
+def _names(where: set[int], nodes: Mapping[int, NodeFacts]) -> str:
+    return " and ".join(sorted(nodes[node].name for node in where if node in nodes))
 
 
 def start(vm: RoleFacts, here: Seen, began: datetime) -> tuple[datetime, bool]:
@@ -211,8 +199,20 @@ def _missing(vm: RoleFacts, owner: NodeFacts) -> Judgement | None:
         return None
     if vm.wanted == Wanted.RUNNING:
         return _failed(vm, reason)
-    found = Happening("vm_missing", Level.WARNING)
-    return Judgement(VmState.UNKNOWN, reason, vm.owner, vm.wanted, None, (found,))
+    found = () if vm.state == VmState.UNKNOWN else (Happening("vm_missing", Level.WARNING),)
+    return Judgement(VmState.UNKNOWN, reason, vm.owner, vm.wanted, None, found)
+
+
+def _out_of_sight(vm: RoleFacts, here: Seen | None, owner: NodeFacts, names: str) -> Judgement | None:
+    """It may run where nobody can look now: neither failed nor off, and nothing is started."""
+    left = "no longer knows it" if here is None else "says that it was moved away"
+    silent = f"{names} may have it and {'do' if ' and ' in names else 'does'} not answer."
+    reason = f"{owner.name} {left}. {silent}"
+    if vm.reason == reason and vm.state == VmState.UNKNOWN:
+        return None
+    found = Happening("vm_out_of_sight", Level.WARNING, {"silent": silent})
+    happenings = () if vm.state == VmState.UNKNOWN else (found,)
+    return Judgement(VmState.UNKNOWN, reason, vm.owner, vm.wanted, None, happenings)
 
 
 def _failed(vm: RoleFacts, reason: str) -> Judgement:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from clustermgr.core.picture import Picture
 from clustermgr.core.readings import Look, Seen
-from clustermgr.core.sightings import Judgement, NodeFacts, Picture, RoleFacts, judge
+from clustermgr.core.sightings import Judgement, NodeFacts, RoleFacts, judge
 from clustermgr.core.states import NodeState, VmState, Wanted
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -132,6 +133,66 @@ def test_a_vm_that_ran_is_not_called_lost_before_every_node_was_looked_at() -> N
     found.add(Look(A, at(7), {}))
     found.add(Look(B, at(6), {}))
     assert judge(VM, found, NODES) is not None
+
+
+C = 3
+WITH_C = {**NODES, C: NodeFacts(C, "hv-03", NodeState.UP)}
+C_IS_DOWN = {**NODES, C: NodeFacts(C, "hv-03", NodeState.DOWN)}
+HV3_MAY = "hv-03 may have it and does not answer."
+
+
+@pytest.mark.parametrize("left", [None, MOVED])
+@pytest.mark.parametrize("vm", [VM, FAILED, UNMONITORED])
+def test_what_left_its_owner_may_run_on_a_silent_node(vm: RoleFacts, left: Seen | None) -> None:
+    found: Any = judge(vm, picture((A, 1, left), (B, 2, None)), C_IS_DOWN)
+    assert (found.state, found.wanted, found.decide) == (VmState.UNKNOWN, Wanted.RUNNING, False)
+    assert found.reason.endswith(HV3_MAY)
+    assert [each.code for each in found.happenings] == ["vm_out_of_sight"]
+    again = replace(vm, state=found.state, reason=found.reason)
+    assert judge(again, picture((A, 3, left), (B, 4, None)), C_IS_DOWN) is None
+
+
+def test_it_is_lost_once_the_silent_node_was_seen_without_it() -> None:
+    unknown = replace(VM, state=VmState.UNKNOWN, reason=f"hv-01 no longer knows it. {HV3_MAY}")
+    found: Any = judge(unknown, picture((A, 1, None), (B, 2, None), (C, 2, None)), WITH_C)
+    assert (found.state, found.decide) == (VmState.FAILED, True)
+
+
+@pytest.mark.parametrize("ended", [CRASHED, GONE_DARK])
+def test_what_its_owner_shows_to_have_ended_waits_for_no_silent_node(ended: Seen) -> None:
+    found: Any = judge(VM, picture((A, 1, ended), (B, 2, None)), C_IS_DOWN)
+    assert (found.state, found.decide) == (VmState.FAILED, True)
+
+
+@pytest.mark.parametrize("left", [None, MOVED, GONE_DARK])
+def test_nothing_is_said_before_a_node_that_answers_was_looked_at(left: Seen | None) -> None:
+    assert judge(VM, picture((A, 1, left), (B, 2, None)), WITH_C) is None
+
+
+def test_a_node_that_answers_and_shows_nothing_is_not_waited_for_for_ever() -> None:
+    found = picture((A, 1, None))
+    assert judge(VM, found, NODES) is None
+    found.add(Look(A, at(32), {}))
+    lost: Any = judge(VM, found, NODES)
+    assert (lost.state, lost.decide) == (VmState.UNKNOWN, False)
+
+
+def test_one_that_is_off_since_an_old_move_stays_off() -> None:
+    assert judge(replace(OFF, wanted=Wanted.OFF), picture((A, 1, MOVED), (B, 2, None)), C_IS_DOWN) is None
+
+
+def test_an_unfinished_copy_elsewhere_is_waited_for() -> None:
+    arriving = replace(PAUSED, incoming=True)
+    assert judge(VM, picture((A, 1, None), (B, 2, arriving)), NODES) is None
+
+
+def test_what_was_missed_before_a_silence_says_nothing_after_it() -> None:
+    found = picture((A, 1, None))
+    assert judge(VM, found, NODES) is None
+    found.forget(A)
+    found.add(Look(B, at(5), {}))
+    found.add(Look(A, at(8), {}))  # it may have run here in the silence, and moved to B since
+    assert judge(VM, found, NODES) is None
 
 
 @pytest.mark.parametrize("left", [None, MOVED])
