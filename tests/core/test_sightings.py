@@ -222,6 +222,18 @@ def test_seen_running_twice_is_critical_once_and_nothing_follows() -> None:
     assert (over.reason, over.happenings) == ("", ())
 
 
+def test_gone_from_its_owner_and_running_on_two_others_is_twice_and_not_failed() -> None:
+    found = picture((A, 1, None), (B, 2, RUNNING), (C, 3, RUNNING), (A, 6, None))
+    assert judge(VM, found, WITH_C) is None  # B's end of a move to C may be seen so
+    found.add(Look(B, at(7), {"u": RUNNING}))
+    twice: Any = judge(VM, found, WITH_C)
+    assert (twice.owner, twice.state, twice.decide) == (A, VmState.UNKNOWN, False)
+    assert [(each.code, each.params["nodes"]) for each in twice.happenings] == [
+        ("vm_running_twice", "hv-02 and hv-03")
+    ]
+    assert judge(replace(VM, state=twice.state, reason=twice.reason), found, WITH_C) is None
+
+
 def test_a_saved_state_is_spent_once_a_copy_ran() -> None:
     found = judged(replace(OFF, state=VmState.SAVED, saved_state=True), RUNNING)
     assert found is not None
