@@ -11,6 +11,7 @@ from clustermgr.actions import standing
 from clustermgr.actions._ledger import Change
 from clustermgr.core import stamps
 from clustermgr.core.readings import Config, Inventory, Look
+from clustermgr.core.sightings import frozen
 from clustermgr.core.stamps import Identity, Mark, Stamp
 from clustermgr.core.states import NodeState
 from clustermgr.models import Cluster
@@ -95,6 +96,7 @@ class Marks:
             if seen.autostart and not seen.incoming:
                 self._ask(NO_AUTOSTART, look.node, role.id)
             left = role.owner != look.node and not seen.process and not seen.incoming
+            left = left and not frozen(role.reason)
             if not left or role.busy or (role.changed_at is not None and look.began <= role.changed_at):
                 self._stale.pop((look.node, uuid), None)
                 continue

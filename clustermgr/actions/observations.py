@@ -47,6 +47,7 @@ class Sweep:
     judged: list[tuple[RoleFacts, Judgement]] = field(default_factory=list)
     up: list[Node] = field(default_factory=list)
     unheld: list[Leftover] = field(default_factory=list)
+    held: list[tuple[int, int]] = field(default_factory=list)  # VM, node
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
@@ -61,6 +62,7 @@ class Sweep:
             | {judged.owner for _, judged in self.judged}
             | {node.pk for node, *_ in self.states}
             | {node.pk for node in self.up}
+            | {node for _, node in self.held}
         )
 
     def without(self, gone: set[int]) -> None:
@@ -73,6 +75,7 @@ class Sweep:
         self.configs = [found for found in self.configs if found.node not in gone]
         self.judged = [each for each in self.judged if each[1].owner not in gone]
         self.unheld = [left for left in self.unheld if left.node not in gone]
+        self.held = [each for each in self.held if each[1] not in gone]
 
 
 class Observer:
@@ -132,6 +135,7 @@ class Observer:
         fallen = self._node_states(sweep)
         looked, loads = self._sort(readings, sweep)
         self._judge(sweep, looked | fallen)
+        self._copies(sweep, looked)
         self._leftovers(sweep, looked)
         self._rise(sweep)
         if sweep or self._marks:
@@ -205,6 +209,17 @@ class Observer:
                 if (judged := judge(role, self.picture, nodes)) is not None:
                     sweep.judged.append((role, judged))
 
+    def _copies(self, sweep: Sweep, looked: set[int]) -> None:
+        """Where a copy is seen that the cluster did not put there, finished or not: that node is a holder."""
+        for node in looked:
+            look = self.picture.looks[node]
+            for seen in look.seen.values():
+                role = self.view.roles.get(seen.uuid) if seen.process else None
+                if role is None or role.busy or node == role.owner or node in role.elsewhere:
+                    continue
+                if role.changed_at is None or look.began > role.changed_at:
+                    sweep.held.append((role.id, node))
+
     def _leftovers(self, sweep: Sweep, looked: set[int]) -> None:
         # Twice, some seconds apart: a call that nobody got an answer to may still be at work (safety.md 1.3).
         for left in self.view.leftovers:
@@ -250,6 +265,8 @@ class Observer:
             for volumes in sweep.volumes:
                 seen_hosts.volumes(tx, nodes[volumes.node], volumes)
             seen_vms.judgements(tx, nodes, sweep.judged)
+            if sweep.held:
+                seen_vms.held(tx, sweep.held)
             if sweep.configs:
                 self._configurations(tx, sweep.configs)
             if sweep.unheld:

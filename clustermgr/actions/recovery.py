@@ -12,6 +12,7 @@ from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import place
 from clustermgr.core.placement import judge
 from clustermgr.core.recovery import RETRY_AFTER_S, History, Plan, Remedy, plan
+from clustermgr.core.sightings import frozen
 from clustermgr.core.states import ACTIVE, Level, NodeState, OperationKind, Priority, VmState, Wanted
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Event, Node, Vm
@@ -23,11 +24,13 @@ WORDS = {Remedy.RESTART: "restarted on its node", Remedy.FAIL_OVER: "started on 
 
 
 def failed_vms(cluster: Cluster) -> list[Vm]:
-    """VMs that should run, failed, and that no order holds. None in a cluster that stands down."""
+    """VMs that should run, failed, and that no order holds; not those that ran twice, which an administrator
+    decides about. None in a cluster that stands down."""
     if cluster.stood_down_at is not None:
         return []
     rows = Vm.objects.filter(cluster=cluster, state=VmState.FAILED, wanted=Wanted.RUNNING)
-    return list(rows.exclude(operations__state__in=ACTIVE).select_related("owner", "volume"))
+    free = rows.exclude(operations__state__in=ACTIVE).select_related("owner", "volume")
+    return [vm for vm in free if not frozen(vm.state_reason)]
 
 
 def recover(vm: Vm) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import F
@@ -25,13 +25,11 @@ def judgements(
 ) -> set[int]:
     """Write what was judged; ids of those written. A row that somebody changed since it was judged, or that
     an order took, is left alone: the next look judges it afresh."""
-    ids = [facts.id for facts, _ in found]
-    rows = {row.pk: row for row in Vm.objects.select_for_update().filter(pk__in=ids).defer("definition")}
-    held = set(Operation.objects.filter(vm__in=ids, state__in=ACTIVE).values_list("vm_id", flat=True))
+    free = _free({facts.id for facts, _ in found})
     written = set()
     for facts, judged in found:
-        vm = rows.get(facts.id)
-        if vm is None or vm.pk in held or (vm.state, vm.owner_id) != (facts.state, facts.owner):
+        vm = free.get(facts.id)
+        if vm is None or (vm.state, vm.owner_id) != (facts.state, facts.owner):
             continue
         _judgement(tx, nodes, vm, judged)
         written.add(vm.pk)
@@ -79,16 +77,30 @@ def at_another_host(vm: Vm) -> dict[str, Any]:
     return {} if Drift.objects.filter(vm=vm).exists() else {"fingerprint": ""}
 
 
+def held(tx: Change, found: Sequence[tuple[int, int]]) -> None:
+    """A copy was seen on nodes that do not own it (VM, node): each may have one, whatever becomes of it."""
+    free = _free({vm for vm, _ in found})
+    for vm, node in found:
+        if vm in free and free[vm].owner_id != node:
+            values = {"since": tx.now, "because": "seen there"}
+            Holder.objects.get_or_create(vm_id=vm, node_id=node, defaults=values)
+            tx.touch(free[vm])
+
+
 def unheld(tx: Change, found: Sequence[tuple[int, int]]) -> None:
     """Drop holders (id, VM) whose node was seen without a process, unless an order took the VM meanwhile."""
-    held = set(
-        Operation.objects.filter(vm__in=[vm for _, vm in found], state__in=ACTIVE).values_list(
-            "vm", flat=True
-        )
-    )
-    free = [(pk, vm) for pk, vm in found if vm not in held]
-    Holder.objects.filter(pk__in=[pk for pk, _ in free]).exclude(node=F("vm__owner")).delete()
-    tx.touch(*(f"vm:{vm}" for _, vm in free))
+    free = _free({vm for _, vm in found})
+    Holder.objects.filter(pk__in=[pk for pk, vm in found if vm in free]).exclude(node=F("vm__owner")).delete()
+    tx.touch(*free.values())
+
+
+def _free(ids: Collection[int]) -> dict[int, Vm]:
+    """Those of these VMs that no order holds. They are locked first: an order that is given meanwhile waits,
+    so that it finds the holders as they are left here."""
+    rows = Vm.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer("definition")
+    found = {row.pk: row for row in rows}
+    taken = Operation.objects.filter(vm__in=found, state__in=ACTIVE).values_list("vm_id", flat=True)
+    return {pk: found[pk] for pk in found.keys() - set(taken)}
 
 
 def copy_of(vm: Vm) -> dict[str, Any]:

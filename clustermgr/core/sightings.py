@@ -7,7 +7,7 @@ by the next. VMs that an operation holds are not judged here: its steps observe 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from clustermgr.core.health import SILENT_STATES
@@ -17,14 +17,15 @@ from clustermgr.core.states import Level, VmState, Wanted
 
 STOPPED = frozenset({VmState.OFF, VmState.SAVED})
 NOT_WATCHED = frozenset({VmState.UNMONITORED, VmState.UNKNOWN})
-TWICE = "Running on "
+TWICE, RAN_TWICE = "Running on ", "It ran on two nodes at once"
 #: A node that answers and is not looked at for so long counts as one that is silent.
 LOOKED_FOR_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class RoleFacts:
-    """The row of a VM, as far as looks are compared with it. `saved_state`: a file that may be restored."""
+    """The row of a VM, as far as looks are compared with it. `saved_state`: a file that may be restored;
+    `elsewhere`: nodes besides its owner that may have a copy."""
 
     id: int
     uuid: str
@@ -38,6 +39,7 @@ class RoleFacts:
     started_seen: bool = False
     saved_state: bool = False
     busy: bool = False
+    elsewhere: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,37 @@ class Judgement:
     started_seen: bool = False
 
 
+def frozen(reason: str) -> bool:
+    """Whether a VM with this reason was seen running twice: nothing is done with it by itself."""
+    return reason.startswith((TWICE, RAN_TWICE))
+
+
 def judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Judgement | None:
     """What to write of one VM, or None when nothing is new or nothing may be said yet."""
     if vm.busy:
         return None
+    judged = _judge(vm, picture, nodes)
+    return judged if judged is None or not frozen(vm.reason) else _thaw(vm, judged, nodes)
+
+
+def _thaw(vm: RoleFacts, judged: Judgement, nodes: Mapping[int, NodeFacts]) -> Judgement | None:
+    """One that ran twice stays frozen until a look at the one node that may have it shows it there; one that
+    failed then, until an administrator starts it."""
+    left = set(vm.elsewhere) - {judged.owner}
+    ended, follows = judged.state == VmState.FAILED, judged.owner != vm.owner
+    if judged.reason.startswith(TWICE) or not (left or ended or follows):
+        return judged
+    if left:
+        reason = f"{RAN_TWICE}, and {_names(left, nodes)} may still run it. Nothing is done by itself."
+    elif ended:
+        reason = f"{RAN_TWICE}, then it ended. Nothing is done by itself: look at its disk, then start it."
+    else:
+        reason = vm.reason
+    same = (judged.state, reason, judged.owner, judged.wanted) == (vm.state, vm.reason, vm.owner, vm.wanted)
+    return None if same else replace(judged, reason=reason, decide=False)
+
+
+def _judge(vm: RoleFacts, picture: Picture, nodes: Mapping[int, NodeFacts]) -> Judgement | None:
     owner = nodes[vm.owner]
     if owner.state in SILENT_STATES:
         return _unmonitored(vm, owner)
@@ -251,7 +280,7 @@ def _process(vm: RoleFacts, here: Seen, owner: NodeFacts, began: datetime) -> Ju
         found.append(Happening("vm_monitored", Level.INFO, {"state": here.state.replace("_", " ")}))
     if here.state in (VmState.PAUSED, VmState.PAUSED_CRITICAL) and vm.state == VmState.RUNNING:
         found.append(Happening("vm_paused_outside", Level.WARNING))
-    same = here.state == vm.state and not vm.reason.startswith(TWICE)
+    same = here.state == vm.state and not frozen(vm.reason)
     reason = vm.reason if same else _paused_reason(here, owner)
     return Judgement(
         here.state,

@@ -51,11 +51,15 @@ def version_of(cluster_id: int) -> int | None:
 def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched:
     """`held`: until when an operation is known to have held a VM; older looks at it say nothing."""
     busy = set(Operation.objects.filter(cluster=cluster_id, state__in=ACTIVE).values_list("vm_id", flat=True))
+    leftovers = tuple(Leftover(*row) for row in _leftovers(cluster_id, busy))
+    elsewhere: dict[int, set[int]] = defaultdict(set)
+    for left in leftovers:
+        elsewhere[left.vm].add(left.node)
     found = Watched(
         version=version,
         nodes={node.pk: node for node in Node.objects.select_related("access").filter(cluster=cluster_id)},
         drifted=frozenset(Drift.objects.filter(vm__cluster=cluster_id).values_list("vm_id", flat=True)),
-        leftovers=tuple(Leftover(*row) for row in _leftovers(cluster_id, busy)),
+        leftovers=leftovers,
     )
     for row in Vm.objects.filter(cluster=cluster_id).values_list(*COLUMNS).iterator(2000):
         (pk, uuid, name, owner, state, reason, wanted, seen, started, vague, *rest) = row
@@ -74,6 +78,7 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
             started_seen=vague,
             saved_state=bool(file) and not spent,
             busy=pk in busy,
+            elsewhere=frozenset(elsewhere.get(pk, ())),
         )
         found.by_owner[owner].append(found.roles[uuid])
         found.figures[uuid] = (cpu, mib)
