@@ -88,7 +88,10 @@ class Marks:
 
     # -- what was left behind --
     def look(self, view: Watched, look: Look) -> None:
-        """Definitions of VMs that belong to other nodes, and machines that would start with their host."""
+        """Definitions of VMs that belong to other nodes, and machines that would start with their host. On a
+        host that joins, or is kept out, nothing is changed."""
+        if not view.nodes[look.node].taken_in:
+            return
         for uuid, seen in look.seen.items():
             role = view.roles.get(uuid)
             if role is None or (role.owner == look.node and not seen.autostart and not self._stale):

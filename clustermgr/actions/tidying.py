@@ -16,8 +16,8 @@ REASON = "a definition of it was left behind there"
 
 def order(vm: Vm, node: Node) -> Operation | None:
     """Have the definition of a VM removed from a node that is not its owner. None when it is the owner by
-    now, when an order holds the VM, or when the cluster stands down."""
-    if vm.owner_id == node.pk:
+    now, when the node was never taken in, when an order holds the VM, or when the cluster stands down."""
+    if vm.owner_id == node.pk or not node.taken_in:
         return None
     try:
         with change(vm.cluster_id) as tx:

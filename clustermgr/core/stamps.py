@@ -66,11 +66,22 @@ def read(own: Identity, vm: str, texts: Iterable[str | None]) -> tuple[Mark, Sta
 def _mark(own: Identity, vm: str, stamp: Stamp | None) -> tuple[Mark, Stamp | None]:
     if stamp is None or stamp.vm != vm:
         return Mark.MISSING, None
-    known = own.epoch if stamp.manager == own.manager else own.overruled.get(stamp.manager, 0)
-    if stamp.epoch > known:
+    if stamp.epoch > _known(own, stamp):
         return Mark.RIVAL, stamp
     ours = stamp.manager == own.manager and stamp.epoch == own.epoch
     return (Mark.OURS if ours else Mark.MISSING), stamp
+
+
+def was_ours(own: Identity, vm: str, text: str | None) -> bool:
+    """Whether this stamp says that the cluster itself put the definition there: by an epoch of this manager,
+    or by one that it took over from."""
+    stamp = parse(text or "")
+    return stamp is not None and stamp.vm == vm and stamp.epoch <= _known(own, stamp)
+
+
+def _known(own: Identity, stamp: Stamp) -> int:
+    """The epoch up to which this manager is ourselves, or one that an administrator took over from."""
+    return own.epoch if stamp.manager == own.manager else own.overruled.get(stamp.manager, 0)
 
 
 def rivals(found: Iterable[Stamp]) -> dict[str, int]:

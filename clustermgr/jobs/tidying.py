@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from clustermgr.actions import leases, tidying
+from clustermgr.actions import leases, standing, tidying
 from clustermgr.actions.marks import NO_AUTOSTART, TIDY
 from clustermgr.celery import app
+from clustermgr.core.stamps import was_ours
 from clustermgr.core.states import ACTIVE, Level, OperationState
 from clustermgr.drivers.contract import DomainState, DriverError
 from clustermgr.jobs.hosts import connect_to
@@ -35,7 +36,7 @@ def tidy(node_id: int, vm_ids: list[int]) -> None:
 def forbid_autostart(node_id: int, vm_ids: list[int]) -> None:
     """The cluster starts its machines; one that its host starts as well would run twice after a failover."""
     node = Node.objects.select_related("cluster", "access").filter(pk=node_id).first()
-    if node is None or node.cluster.stood_down_at is not None:
+    if node is None or not node.taken_in or node.cluster.stood_down_at is not None:
         return
     try:
         with contextlib.closing(connect_to(node)) as host:
@@ -69,7 +70,24 @@ def tidy_up(work: Work) -> None:
         return _end(work, OperationState.FAILED, text)
     if owners is None:
         return _keep(work, f"{owner.name} has none, so it is the last.")
+    if not _put_there_by_us(work):
+        return _keep(
+            work, "it is neither stamped by this cluster nor equal to its copy of the configuration."
+        )
     return _remove(work)
+
+
+def _put_there_by_us(work: Work) -> bool:
+    """By its stamp, or because it is what the cluster and the owner have anyway. A machine of somebody else,
+    or a copy that was changed by hand, may be the only one of its kind."""
+    vm = work.operation.vm
+    try:
+        found = work.host(work.operation.source).read_config(vm.uuid)
+        owners = work.host(vm.owner).read_config(vm.uuid)
+    except DriverError:
+        return False
+    own = standing.identity(vm.cluster_id)
+    return was_ours(own, vm.uuid, found.stamp) or found.fingerprint in (vm.fingerprint, owners.fingerprint)
 
 
 def _remove(work: Work) -> None:

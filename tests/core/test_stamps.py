@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustermgr.core.stamps import Identity, Mark, Stamp, parse, read, rivals
+from clustermgr.core.stamps import Identity, Mark, Stamp, parse, read, rivals, was_ours
 
 ME = Identity("me", 3, {"old": 7})
 VM = "0c1d"
@@ -30,6 +30,23 @@ VM = "0c1d"
 )
 def test_what_a_stamp_means(texts: tuple[str | None, ...], mark: Mark) -> None:
     assert read(ME, VM, texts)[0] == mark
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("manager=me epoch=3 vm=0c1d", True),
+        ("manager=me epoch=1 vm=0c1d", True),  # from before a take-over
+        ("manager=old epoch=7 vm=0c1d", True),  # taken over from
+        ("manager=me epoch=4 vm=0c1d", False),
+        ("manager=other epoch=1 vm=0c1d", False),
+        ("manager=me epoch=3 vm=ffff", False),  # a clone of another machine of ours
+        ("", False),
+        (None, False),
+    ],
+)
+def test_who_put_a_definition_there(text: str | None, ours: bool) -> None:
+    assert was_ours(ME, VM, text) == ours
 
 
 def test_a_rival_comes_with_its_stamp() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from clustermgr.actions import standing, tidying, vms
+from clustermgr.actions import clusters, standing, tidying, vms
 from clustermgr.core.states import NodeState, OperationKind, OperationState, VmState
 from clustermgr.drivers.contract import DomainState
 from clustermgr.drivers.registry import connect
 from clustermgr.models import Event, Operation
 from tests.jobs.conftest import Stage
-from tests.jobs.test_stamps import swept
+from tests.jobs.test_stamps import joining, swept
 from tests.jobs.test_watch import Watch
 
 
@@ -83,6 +85,51 @@ def test_a_state_that_the_host_saved_is_never_removed(stage: Stage, watch: Watch
     swept(stage, watch, 30)
     assert known_on(stage, uuid) == ["n1", "n2"]
     assert "saved lies there" in Event.objects.get(code="stale_definition_kept").params["reason"]
+
+
+def other(stage: Stage, name: str, node: str, stamp: str = "") -> str:
+    """A definition with the UUID of a VM and other contents, which the cluster never wrote."""
+    vm = stage.vm(name)
+    there = json.loads(connect("lab", f"lab:{vm.owner.name}").read_config(vm.uuid).definition)
+    theirs = {**there, "notes": "the real one", "stamp": stamp}
+    connect("lab", f"lab:{node}").define(json.dumps(theirs))
+    return vm.uuid
+
+
+def test_a_definition_that_was_never_ours_is_left(stage: Stage, watch: Watch) -> None:
+    uuid = other(stage, "idle", "n2")
+    swept(stage, watch, 30)
+    assert known_on(stage, uuid) == ["n1", "n2"]
+    assert "neither stamped" in Event.objects.get(code="stale_definition_kept").params["reason"]
+
+
+def test_an_outdated_definition_with_our_stamp_is_removed(stage: Stage, watch: Watch) -> None:
+    uuid = other(stage, "idle", "n2", standing.identity(stage.cluster.pk).stamp(stage.vm("idle").uuid))
+    swept(stage, watch, 30)
+    assert known_on(stage, uuid) == ["n1"]
+
+
+def test_nothing_is_changed_on_a_host_that_is_kept_out(stage: Stage, watch: Watch) -> None:
+    node = joining(stage)
+    uuid = left_behind(stage, "idle", "n4")
+    with stage.world.write() as tx:
+        tx.set_copy("n4", uuid, autostart=1)
+    swept(stage, watch, 40)
+    assert stage.node("n4").state == NodeState.JOINING
+    assert known_on(stage, uuid) == ["n1", "n4"]
+    assert connect("lab", "lab:n4").read_config(uuid).saved.autostart
+    assert tidying.order(stage.vm("idle"), node) is None
+
+
+def test_a_host_that_was_just_added_keeps_a_machine_of_its_own_with_a_known_uuid(
+    stage: Stage, watch: Watch
+) -> None:
+    swept(stage, watch, 5)
+    stage.world.node("n4")
+    uuid = other(stage, "idle", "n4")
+    clusters.add_node(actor=stage.actor, cluster=stage.cluster, name="n4", driver="lab", address="lab:n4")
+    swept(stage, watch, 60)
+    assert (stage.node("n4").state, known_on(stage, uuid)) == (NodeState.UP, ["n1", "n4"])
 
 
 def test_the_last_definition_is_kept(stage: Stage, watch: Watch) -> None:
