@@ -59,6 +59,13 @@ def fault(code: str, text: str, origin: str = "QEMU") -> libvirt.libvirtError:
         ("INTERNAL_ERROR", 'Failed to get "write" lock\nIs another process using it?', "QEMU", Refused),
         ("OPERATION_INVALID", "Requested operation is not valid: odd", "QEMU", Refused),
         ("INTERNAL_ERROR", "client socket is closed", "RPC", HostUnreachable),
+        # An abrupt end over TLS, as libvirt 9.0 words it.
+        ("SYSTEM_ERROR", "Cannot recv data: Input/output error", "RPC", HostUnreachable),
+        ("SYSTEM_ERROR", "Cannot write data: Connection timed out", "RPC", HostUnreachable),
+        ("RPC", "Unable to decode message payload", "RPC", HostUnreachable),
+        ("INTERNAL_ERROR", "received hangup event on socket", "REMOTE", HostUnreachable),
+        ("AUTH_FAILED", "authentication failed", "RPC", Refused),
+        ("SYSTEM_ERROR", "Unable to read from monitor: Connection reset by peer", "QEMU", Failed),
         ("OPERATION_FAILED", "unable to connect to server at '10.0.0.2:16509'", "QEMU", Failed),
         ("INTERNAL_ERROR", "process exited", "QEMU", Failed),
     ],

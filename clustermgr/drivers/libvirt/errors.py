@@ -72,7 +72,10 @@ CODES: dict[str, type[DriverError]] = {
     "VIR_ERR_MIGRATE_UNSAFE": Refused,
 }
 _BY_CODE = {getattr(libvirt, name): kind for name, kind in CODES.items() if hasattr(libvirt, name)}
-_LOST = re.compile(r"socket is closed|keepalive timeout|End of file|Connection reset|Broken pipe")
+#: What libvirt's own transport says when an answer did not come whole. Its words differ by transport and end:
+#: an abrupt end over TLS is "Cannot recv data: Input/output error" in libvirt 9.0.
+_TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
+_NO_ANSWER = (libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_RPC)
 
 
 def code_of(error: libvirt.libvirtError) -> int:
@@ -80,11 +83,11 @@ def code_of(error: libvirt.libvirtError) -> int:
 
 
 def is_lost(error: libvirt.libvirtError) -> bool:
-    """Whether the connection is gone. A source that cannot reach its target says similar words, as QEMU."""
+    """Whether the connection is gone, and with it the answer: the host may have acted. Told by who speaks,
+    never by words: a source that cannot reach its target says similar ones, as QEMU."""
     if code_of(error) in (libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_NO_CONNECT):
         return True
-    ours = error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
-    return bool(ours and _LOST.search(str(error)))
+    return error.get_error_domain() in _TRANSPORT and code_of(error) in _NO_ANSWER
 
 
 def translate(error: libvirt.libvirtError, doing: str) -> DriverError:
