@@ -14,6 +14,7 @@ from clustermgr import notices
 from clustermgr.access import CLUSTER
 from clustermgr.actions import clusters, seen_hosts, seen_vms, watching
 from clustermgr.actions._ledger import change
+from clustermgr.actions.first_looks import FirstLooks
 from clustermgr.actions.marks import Marks
 from clustermgr.core import health
 from clustermgr.core.health import SILENT_STATES, Word
@@ -91,6 +92,7 @@ class Observer:
         self._volumes: dict[int, VolumesSeen] = {}
         self._configs: dict[str, tuple[Any, ...]] = {}
         self._marks = Marks(cluster_id)
+        self._first_looks = FirstLooks()
         self._gone: dict[int, datetime] = {}  # holders -> first look that did not show them
         self.settled: set[int] = set()  # nodes whose VMs were just let go by an operation: look there soon
 
@@ -138,7 +140,7 @@ class Observer:
         self._copies(sweep, looked)
         self._leftovers(sweep, looked)
         self._rise(sweep)
-        if sweep or self._marks:
+        if sweep or self._marks or self._first_looks:
             self._write(sweep)
             self.refresh()
         self._figures(loads)
@@ -173,6 +175,7 @@ class Observer:
             elif isinstance(reading, Look):
                 self.picture.add(reading)
                 self._marks.look(self.view, reading)
+                self._first_looks.look(self.view, reading)
                 looked.add(node.pk)
             elif isinstance(reading, Load):
                 loads.append(reading)
@@ -274,6 +277,7 @@ class Observer:
             for node in sweep.up:
                 seen_hosts.node_state(tx, node, NodeState.UP)
             self._marks.write(tx, self.view)
+            self._first_looks.write(tx, self.view)
         self._volumes |= {volumes.node: volumes for volumes in sweep.volumes}
 
     def _configurations(self, tx: Any, configs: list[Config]) -> None:

@@ -17,6 +17,7 @@ from clustermgr.core.states import ACTIVE, Level, NodeState, OperationKind, Prio
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Event, Node, Vm
 from clustermgr.ports import clock
+from clustermgr.queries.first_looks import why_not_yet
 from clustermgr.queries.snapshot import cluster_view, vm_view
 
 COUNTS = ("restarts", "restarts_since", "failovers", "failovers_since")
@@ -36,6 +37,8 @@ def failed_vms(cluster: Cluster) -> list[Vm]:
 def recover(vm: Vm) -> bool:
     """Decide for one failed VM and record it. False when it is left as it is."""
     now = clock().now()
+    if reason := why_not_yet(vm.cluster_id, vm.name):
+        return _leave(vm, reason, now)
     if vm.priority == Priority.NO_AUTO_START:
         return _leave(vm, "its priority is No auto start; the cluster never starts it by itself", now)
     chosen = plan(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from django.db.models import F
 
-from clustermgr.core.states import ACTIVE, Level, OperationState, Phase
+from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, Phase, VmState
 from clustermgr.core.words import KINDS
-from clustermgr.models import Cluster, Event, Operation, Slot, WatchShard
+from clustermgr.models import Cluster, Event, Node, Operation, Slot, Vm, WatchShard
 from clustermgr.ports import clock
 
 OUTCOME = "Unknown after restore: the database was put back while this was under way."
@@ -17,8 +17,9 @@ ADVICE = "Look at the virtual machine on its hosts; the watch shows it as it is.
 
 
 def settle_the_past(made_at: str) -> int:
-    """Active operations end as unknown, their holders stay; leases are gone; every cluster stands down.
-    Answers how many operations there were."""
+    """Active operations end as unknown, their holders stay; leases are gone; every cluster stands down. Until
+    it was looked at, each node may run each machine (actions.first_looks). Answers how many operations there
+    were."""
     now = clock().now()
     found = list(Operation.objects.filter(state__in=ACTIVE).select_related("vm"))
     for operation in found:
@@ -26,6 +27,7 @@ def settle_the_past(made_at: str) -> int:
     Slot.objects.all().delete()
     Operation.objects.update(lease_owner="", lease_expires=None)
     WatchShard.objects.update(lease_owner="", lease_expires=None, heard_at=None, sent_at=None)
+    _nothing_is_known()
     reason = f"It was restored from a backup of {made_at}. What happened since then is not known here."
     for cluster in Cluster.objects.all():
         Event.objects.create(
@@ -35,6 +37,20 @@ def settle_the_past(made_at: str) -> int:
         stood_down_at=now, stood_down_reason=reason, stood_down_by="", version=F("version") + 1
     )
     return len(found)
+
+
+def _nothing_is_known() -> None:
+    """Where machines went since the backup was made nobody told this database."""
+    now = clock().now()
+    Node.objects.update(restored_at=now, state=NodeState.JOINING, state_since=now, state_reason="")
+    Vm.objects.update(
+        state=VmState.UNMONITORED,
+        state_since=now,
+        state_reason="Not looked at since the database was put back.",
+        observed_at=now,
+        cpu_percent=None,
+        memory_used_mib=None,
+    )
 
 
 def _close(operation: Operation) -> None:

@@ -22,6 +22,7 @@ from clustermgr.jobs import revoke
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Occupied, Trouble, Work
 from clustermgr.models import Node
 from clustermgr.ports import clock
+from clustermgr.queries.first_looks import why_not_yet
 
 #: A call without an answer is over when the node shows neither domain nor job for this long.
 SETTLE_S = 2.0
@@ -86,6 +87,10 @@ def _up(work: Work, node: Node, sight: DomainSight | None, path: str) -> float |
 def alone(work: Work, node: Node) -> bool:
     """No other node has, or may have, a copy. Raises Occupied."""
     op = work.operation
+    if reason := why_not_yet(op.cluster_id, op.vm.name):
+        work.note(f"{reason}; it is started when that is ruled out, or the node evicted")
+        leases.renew(op)
+        return False
     for other, answers in work.other_copies(node):
         if answers:
             raise Occupied(f"{op.vm.name} has a copy on {other.name}; it is never started twice.")

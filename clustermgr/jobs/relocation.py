@@ -16,6 +16,7 @@ from clustermgr.jobs.take_down import Cancelled, state_after, take_down
 from clustermgr.jobs.work import PATIENCE_S, SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node, Operation
 from clustermgr.ports import clock
+from clustermgr.queries.first_looks import why_not_yet
 
 
 def relocation(work: Work) -> float | None:
@@ -66,6 +67,8 @@ def _down(work: Work) -> float | None:
 def _check(work: Work, was_running: bool) -> None:
     """Before anything is done: the rows may be some seconds old, and the target must not have a copy."""
     op = work.operation
+    if was_running and (reason := why_not_yet(op.cluster_id, op.vm.name)):
+        raise Unbegun(f"{reason}. Nothing was begun.")  # it would wait for that without a process
     here = work.first_sight(op.source)
     if not was_running and here is not None and here.has_process:
         raise Occupied(f"{op.vm.name} was started on {op.source.name} meanwhile.")

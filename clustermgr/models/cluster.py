@@ -48,6 +48,9 @@ class Node(models.Model):
     state_reason = models.CharField(max_length=300, blank=True)
     paused = models.BooleanField(default=False)
     observed_at = models.DateTimeField(null=True, help_text="when the host last answered")
+    restored_at = models.DateTimeField(
+        null=True, help_text="the database was put back then, and nobody has looked at this host since"
+    )
 
     hypervisor = models.CharField(max_length=60, blank=True)
     simulated = models.BooleanField(default=False)
