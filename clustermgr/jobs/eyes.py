@@ -17,7 +17,7 @@ from clustermgr.core.health import INTERVAL, Beat
 from clustermgr.core.readings import Reading
 from clustermgr.drivers.contract import AgentDown, DriverError, HostDriver, HostUnreachable
 from clustermgr.jobs import readings
-from clustermgr.jobs.hosts import Way
+from clustermgr.jobs.hosts import Way, must_be
 from clustermgr.ports import clock
 
 log = logging.getLogger(__name__)
@@ -112,8 +112,8 @@ class Eye:
         if self._host is None:
             self._host = self.way.open(DEADLINE_S)
         uuid = self._host.ping()
-        if self.known and uuid != self.known:
-            raise HostUnreachable(f"Another host ({uuid}) answers at {self.way.address}.")
+        if self.known:
+            must_be(self.known, uuid, self.way.address)
         return self._host, uuid
 
     def _due(self, host: HostDriver) -> Iterator[Reading]:

@@ -208,12 +208,19 @@ def test_a_host_that_lets_nobody_in_is_there_and_says_why(n4: Stage, monkeypatch
 
 def test_a_connection_gets_what_was_sealed(n4: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
-    monkeypatch.setattr(registry, "connect", lambda *_, credentials, **__: seen.update(given=credentials))
+    real = registry.connect
+
+    def connect(*where: str, **given: object) -> object:
+        seen.update(given)
+        return real(*where, **given)
+
+    monkeypatch.setattr(registry, "connect", connect)
     sealed = candidates.keys.sealed({"ssh_key": "text"})
     node = n4.node("n1")
     NodeAccess.objects.create(
         node=node, credentials=sealed, host_key=KEYS[1], changed_at=n4.clock.now(), changed_by="ana"
     )
     hosts.connect_to(Node.objects.get(pk=node.pk))
-    assert (seen["given"].ssh_key, seen["given"].host_key) == ("text", KEYS[1])
-    assert "text" not in repr((seen["given"], hosts.way_to(node)))
+    given = seen["credentials"]
+    assert (given.ssh_key, given.host_key) == ("text", KEYS[1])
+    assert "text" not in repr((given, hosts.way_to(node)))
