@@ -1,37 +1,20 @@
-"""The overview: counters, what needs attention (worst first), nodes and the newest events."""
+"""The overview: counters, capacity, nodes and the newest events; what needs attention is in attention.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Subquery, Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from clustermgr.core.drift import FIELDS
-from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmState
-from clustermgr.core.words import KINDS, memory, state_word
-from clustermgr.models import Cluster, Drift, Event, Node, Operation, Vm, VolumeAccess
-from clustermgr.ports import clock
-from clustermgr.queries.rows import OLD_S, NodeRow, heard_at, listed_nodes, node_rows_of, told
-
-SHOWN = 12
-DAY = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """One thing to do: how bad, since when, what, and which page helps."""
-
-    level: str
-    text: str
-    detail: str
-    since: datetime | None
-    view: str  # the name of a page, and which of its objects
-    ref: int | None
-    button: str
+from clustermgr.core.states import Level, NodeState, VmState
+from clustermgr.core.words import memory
+from clustermgr.models import Cluster, Event, Node, Vm
+from clustermgr.queries.attention import SHOWN, Attention, attention
+from clustermgr.queries.rows import NodeRow, heard_at, listed_nodes, node_rows_of, roles_on_it, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +47,12 @@ class Overview:
 
     @cached_property
     def nodes(self) -> list[NodeRow]:
-        return node_rows_of(listed_nodes().filter(cluster=self._cluster)[:100])
+        return node_rows_of(self._listed)
+
+    @cached_property
+    def _listed(self) -> list[Any]:
+        unwatched = roles_on_it(state=VmState.UNMONITORED)
+        return list(listed_nodes().filter(cluster=self._cluster).annotate(unwatched=unwatched)[:100])
 
     @cached_property
     def _states(self) -> list[tuple[str, int, int]]:
@@ -74,10 +62,8 @@ class Overview:
 
     @cached_property
     def _attention(self) -> list[Attention]:
-        here = self._cluster
-        hosts = [*_stood_down(here), *_unheard(here), *_nodes(self.nodes), *_volumes(here)]
-        found = [*hosts, *_roles(here), *_failed_moves(here)]
-        return sorted(found, key=lambda each: (_RANK[Level(each.level)], each.since is None, each.since))
+        unwatched = {row.pk: row.unwatched for row in self._listed}
+        return attention(self._cluster, self.nodes, unwatched)
 
     @property
     def attention(self) -> list[Attention]:
@@ -144,7 +130,6 @@ def overview(cluster: Cluster) -> Overview:
 
 
 _LIVE = (VmState.RUNNING, VmState.PAUSED, VmState.MIGRATING, VmState.STARTING, VmState.SAVING)
-_RANK = {Level.CRITICAL: 0, Level.ERROR: 1, Level.WARNING: 2, Level.INFO: 3}
 
 
 def _grouped(counts: dict[str, int]) -> dict[str, int]:
@@ -166,124 +151,3 @@ def _capacity(rows: list[NodeRow], committed: int) -> Capacity | None:
     largest = max(up, key=lambda row: row.memory_mib)
     total = sum(row.memory_mib for row in up)
     return Capacity(committed, total, total - largest.memory_mib, largest.name)
-
-
-def _stood_down(cluster: Cluster) -> list[Attention]:
-    if cluster.stood_down_at is None:
-        return []
-    text, since = f"{cluster.name} stands down and takes no orders", cluster.stood_down_at
-    detail = cluster.stood_down_reason
-    return [Attention(Level.CRITICAL, text, detail, since, "management", ref=None, button="Open management")]
-
-
-def _unheard(cluster: Cluster) -> list[Attention]:
-    """While nobody looks at the hosts, nothing here may say that all is well."""
-    last = heard_at(cluster)
-    if last is None or clock().now() - last < timedelta(seconds=OLD_S):
-        return []
-    text, detail = "The hosts are not being watched", "States are those last seen. Start the watch process."
-    return [Attention(Level.WARNING, text, detail, last, view="nodes", ref=None, button="Open nodes")]
-
-
-def _nodes(rows: list[NodeRow]) -> list[Attention]:
-    bad = {NodeState.DOWN: Level.ERROR, NodeState.AGENT_DOWN: Level.ERROR, NodeState.ISOLATED: Level.WARNING}
-    return [
-        Attention(
-            level=bad.get(NodeState(row.state), Level.WARNING),
-            text=f"{row.name} is {state_word(row.state)}",
-            detail=row.state_reason or f"{row.roles} roles are on it.",
-            since=row.state_since,
-            view="node",
-            ref=row.id,
-            button="Open node",
-        )
-        for row in rows
-        if row.state not in (NodeState.UP, NodeState.PAUSED, NodeState.JOINING)
-    ]
-
-
-def _roles(cluster: Cluster) -> list[Attention]:
-    """What is wrong with roles: their state, or a configuration that drifted; one query for both."""
-    # By their ids from two indexes: joined with “or”, all the thousands that are well would be looked at.
-    bad = Vm.objects.filter(cluster=cluster, state__in=list(_BAD_ROLES)).order_by().values("pk")
-    drifted = Drift.objects.filter(vm__cluster=cluster).order_by().values("vm")
-    rows = Vm.objects.filter(pk__in=bad.union(drifted)).select_related("drift").order_by("state_since")
-    columns = ("name", "state", "state_since", "state_reason", "drift__fields", "drift__found_at")
-    items = []
-    for row in rows.only(*columns)[: 2 * SHOWN]:
-        if row.state in _BAD_ROLES:
-            items.append(_bad_role(row))
-        if hasattr(row, "drift"):
-            items.append(_drifted(row))
-    return items
-
-
-_BAD_ROLES = {
-    VmState.FAILED: Level.ERROR,
-    VmState.PAUSED_CRITICAL: Level.ERROR,
-    VmState.UNMONITORED: Level.WARNING,
-}
-
-
-def _bad_role(row: Vm) -> Attention:
-    state = VmState(row.state)
-    word = "has failed" if state == VmState.FAILED else f"is {state_word(state)}"
-    return Attention(
-        level=_BAD_ROLES[state],
-        text=f"{row.name} {word}",
-        detail=row.state_reason,
-        since=row.state_since,
-        view="role",
-        ref=row.pk,
-        button="Open role",
-    )
-
-
-def _drifted(row: Vm) -> Attention:
-    return Attention(
-        level=Level.WARNING,
-        text=f"The configuration of {row.name} differs from its host's",
-        detail=", ".join(FIELDS.get(str(each.get("field")), "?") for each in row.drift.fields),
-        since=row.drift.found_at,
-        view="refresh",
-        ref=row.pk,
-        button="Compare",
-    )
-
-
-def _volumes(cluster: Cluster) -> list[Attention]:
-    blind = VolumeAccess.objects.filter(volume__cluster=cluster, reachable=False)
-    return [
-        Attention(
-            level=Level.WARNING,
-            text=f"{row.node.name} does not reach the volume {row.volume.name}",
-            detail="Roles on it cannot run there.",
-            since=row.observed_at,
-            view="storage",
-            ref=None,
-            button="Open storage",
-        )
-        for row in blind.exclude(node__state=NodeState.DOWN).select_related("node", "volume")[:SHOWN]
-    ]
-
-
-def _failed_moves(cluster: Cluster) -> list[Attention]:
-    """Orders that failed in the last day, unless a later order on the same role has ended since."""
-    since = clock().now() - DAY
-    later = Operation.objects.filter(vm=OuterRef("vm"), pk__gt=OuterRef("pk")).exclude(
-        state__in=[OperationState.CANCELLED, *ACTIVE]
-    )
-    found = Operation.objects.filter(cluster=cluster, state=OperationState.FAILED, finished_at__gte=since)
-    found = found.filter(~Exists(later), vm__isnull=False).select_related("vm").order_by("-id")
-    return [
-        Attention(
-            level=Level.WARNING,
-            text=f"{KINDS[row.kind]} of {row.vm.name} failed",
-            detail=row.outcome,
-            since=row.finished_at,
-            view="task",
-            ref=row.pk,
-            button="Show task",
-        )
-        for row in found.only("kind", "outcome", "finished_at", "vm__name")[:SHOWN]
-    ]

@@ -296,8 +296,8 @@ def nodes() -> QuerySet[Node]:
     return (
         Node.objects.select_related("cluster__watch")
         .annotate(
-            roles=_on_the_node(),
-            running=_on_the_node(state__in=_LIVE),
+            roles=roles_on_it(),
+            running=roles_on_it(state__in=_LIVE),
             moving_in=_moves("target"),
             moving_out=_moves("source"),
         )
@@ -308,7 +308,7 @@ def nodes() -> QuerySet[Node]:
 _LIVE = (VmState.RUNNING, VmState.MIGRATING, VmState.PAUSED, VmState.STARTING, VmState.SAVING)
 
 
-def _on_the_node(**narrowed: Any) -> Coalesce:
+def roles_on_it(**narrowed: Any) -> Coalesce:
     """How many VMs are on this node; counted node by node in an index, not by joining all with all."""
     counted = Vm.objects.filter(owner=OuterRef("pk"), **narrowed).order_by().values("owner")
     return Coalesce(Subquery(counted.annotate(n=Count("pk")).values("n")), 0)

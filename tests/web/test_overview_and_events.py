@@ -32,6 +32,26 @@ def test_the_worst_stands_first(world: SimpleNamespace) -> None:
     }
 
 
+def test_a_node_that_is_gone_is_one_thing_whatever_was_on_it(world: SimpleNamespace) -> None:
+    world.drift.delete()
+    world.two.state, world.two.state_reason = NodeState.DOWN, "No answer for 12 s."
+    world.two.save()
+    for n in range(8):
+        worlds.vm(f"lost{n}", on=world.two, state=VmState.UNMONITORED)
+    [told] = overview(world.c1).attention
+    assert (told.text, told.ref) == ("hv-02 is down", world.two.pk)
+    assert told.detail == "No answer for 12 s. 8 roles are unmonitored."
+
+
+def test_unmonitored_roles_are_one_thing_of_a_node_that_comes_back(world: SimpleNamespace) -> None:
+    world.drift.delete()
+    world.two.state = NodeState.JOINING
+    world.two.save()
+    worlds.vm("lost01", on=world.two, state=VmState.UNMONITORED)
+    [told] = overview(world.c1).attention
+    assert (told.text, told.detail) == ("1 role is unmonitored on hv-02", "hv-02 is joining.")
+
+
 def test_nothing_is_healthy_while_nobody_watches(world: SimpleNamespace, ana: Client) -> None:
     world.drift.delete()
     assert "Healthy" in text_of(ana.get(world.url))
