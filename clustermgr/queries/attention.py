@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from clustermgr.core.drift import FIELDS
-from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmState
+from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmState, VolumeKind
 from clustermgr.core.words import KINDS, state_word
 from clustermgr.models import Cluster, Drift, Operation, Vm, VolumeAccess
 from clustermgr.ports import clock
@@ -130,11 +130,13 @@ def _drifted(row: Vm) -> Attention:
 
 
 def _volumes(cluster: Cluster) -> list[Attention]:
-    blind = VolumeAccess.objects.filter(volume__cluster=cluster, reachable=False)
+    """A CSV must be reached by every node, a cluster disk by its owner alone."""
+    must = Q(volume__kind=VolumeKind.CSV) | Q(volume__owner=F("node"))
+    blind = VolumeAccess.objects.filter(must, volume__cluster=cluster, reachable=False)
     return [
         Attention(
             level=Level.WARNING,
-            text=f"{row.node.name} does not reach the volume {row.volume.name}",
+            text=f"{row.node.name} does not reach {_CALLED[VolumeKind(row.volume.kind)]} {row.volume.name}",
             detail="Roles on it cannot run there.",
             since=row.observed_at,
             view="storage",
@@ -143,6 +145,9 @@ def _volumes(cluster: Cluster) -> list[Attention]:
         )
         for row in blind.exclude(node__state=NodeState.DOWN).select_related("node", "volume")[:SHOWN]
     ]
+
+
+_CALLED = {VolumeKind.CSV: "the volume", VolumeKind.DISK: "its cluster disk"}
 
 
 def _failed_moves(cluster: Cluster) -> list[Attention]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, OuterRef, Subquery
@@ -29,7 +30,7 @@ class NodeDetail:
     capabilities: list[str]
     networks: list[str]
     roles: list[VmRow]
-    volumes: list[VolumeAccess]
+    volumes: list[NodeVolume]
     events: list[Event]
     slots_used: int
     slots: int
@@ -49,13 +50,21 @@ def node_detail(cluster: Cluster, pk: int) -> NodeDetail | None:
         capabilities=sorted(row.capabilities),
         networks=sorted(row.networks),
         roles=vm_rows_of(vms().filter(owner=row).order_by("name")[:PAGE]),
-        volumes=list(VolumeAccess.objects.filter(node=row).select_related("volume").order_by("volume__name")),
+        volumes=_volumes(row),
         events=list(told().filter(node=row)[:10]),
         slots_used=Slot.objects.filter(node=row).count(),
         slots=cluster.live_migrations_per_node,
         migration_address=row.migration_address,
         access=access(row),
     )
+
+
+def _volumes(node: Node) -> list[NodeVolume]:
+    seen = VolumeAccess.objects.filter(node=node).select_related("volume").order_by("volume__name")
+    return [
+        NodeVolume(each.volume.name, each.volume.kind, _cell(each.volume, node, each), each.observed_at)
+        for each in seen
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,16 @@ class Cell:
     node: str
     ok: bool | None
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVolume:
+    """A volume on its node's own page."""
+
+    name: str
+    kind: str
+    cell: Cell
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +160,12 @@ def _cell(volume: Volume, node: Node, seen: VolumeAccess | None) -> Cell:
         return _unseen(node)
     if seen is None:
         return Cell(node.name, None, "Not seen yet")
-    if not seen.reachable:
-        return Cell(node.name, False, "No access")
-    if seen.active:
+    if seen.reachable and seen.active:
         return Cell(node.name, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
-    # A cluster disk is online on its owner alone; that the others wait is as it should be.
-    disk = volume.kind == VolumeKind.DISK
-    return Cell(node.name, None if disk else False, "Standby" if disk else "Inactive")
+    if volume.kind == VolumeKind.DISK and volume.owner_id != node.pk:
+        # Online on its owner alone, as it should be; libvirt does not look at a pool that is not active.
+        return Cell(node.name, None, "Standby" if seen.reachable else "Not online here")
+    return Cell(node.name, False, "Inactive" if seen.reachable else "No access")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from django.test import Client
 
-from clustermgr.core.states import Level, NodeState, OperationState, VmState
+from clustermgr.core.states import Level, NodeState, OperationState, VmState, VolumeKind
 from clustermgr.models import VolumeAccess
 from clustermgr.ports import clock
 from clustermgr.queries.overview import overview
@@ -50,6 +50,19 @@ def test_unmonitored_roles_are_one_thing_of_a_node_that_comes_back(world: Simple
     worlds.vm("lost01", on=world.two, state=VmState.UNMONITORED)
     [told] = overview(world.c1).attention
     assert (told.text, told.detail) == ("1 role is unmonitored on hv-02", "hv-02 is joining.")
+
+
+def test_only_its_owner_must_reach_a_cluster_disk(world: SimpleNamespace, ana: Client) -> None:
+    world.drift.delete()
+    disk = worlds.volume(world.c1, "disk1", VolumeKind.DISK, owner=world.one)
+    # So does libvirt tell a pool that is not active on a host.
+    VolumeAccess.objects.filter(volume=disk, node=world.two).update(active=False, reachable=False)
+    assert texts(world) == []
+    assert "No access" not in text_of(ana.get(world.url + "storage/volumes/"))
+    assert "No access" not in text_of(ana.get(f"{world.url}nodes/{world.two.pk}/"))
+    VolumeAccess.objects.filter(volume=disk, node=world.one).update(active=False, reachable=False)
+    assert texts(world) == ["hv-01 does not reach its cluster disk disk1"]
+    assert "No access" in text_of(ana.get(world.url + "storage/volumes/"))
 
 
 def test_nothing_is_healthy_while_nobody_watches(world: SimpleNamespace, ana: Client) -> None:
