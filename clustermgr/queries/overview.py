@@ -19,7 +19,10 @@ from clustermgr.queries.rows import NodeRow, heard_at, listed_nodes, node_rows_o
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What is left if the largest node fails. MiB."""
+    """What is assigned to running roles, and what is left if the largest node fails. MiB.
+
+    Not what the hosts use: they have work of their own, and a guest seldom uses all that it was given.
+    """
 
     committed: int
     total: int
@@ -36,7 +39,7 @@ class Capacity:
 
     @property
     def text(self) -> str:
-        return f"{memory(self.committed)} of {memory(self.total)}"
+        return f"{memory(self.committed)} assigned of {memory(self.total)}"
 
 
 class Overview:

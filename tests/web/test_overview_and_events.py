@@ -65,6 +65,16 @@ def test_only_its_owner_must_reach_a_cluster_disk(world: SimpleNamespace, ana: C
     assert "No access" in text_of(ana.get(world.url + "storage/volumes/"))
 
 
+def test_what_roles_were_given_and_what_a_host_uses_are_told_apart(
+    world: SimpleNamespace, ana: Client
+) -> None:
+    world.c1.nodes.update(memory_mib=1 << 20, memory_used_mib=1 << 19, cpu_percent=1.0)
+    shown = text_of(ana.get(world.url))
+    assert "Memory of running roles <1% 8 GB assigned of 2048 GB If hv-01 fails: <1%" in shown
+    assert "Memory in use" in shown
+    assert "50% of 1024 GB" in shown
+
+
 def test_nothing_is_healthy_while_nobody_watches(world: SimpleNamespace, ana: Client) -> None:
     world.drift.delete()
     assert "Healthy" in text_of(ana.get(world.url))

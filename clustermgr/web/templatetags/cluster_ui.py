@@ -158,6 +158,12 @@ def percent(value: float | None) -> str:
 
 
 @register.filter
+def share(value: float) -> str:
+    """A percentage in which little is not nothing: small guests on a large host are "<1%"."""
+    return "<1%" if 0 < value < 1 else percent(value)
+
+
+@register.filter
 def eta(seconds: float | None) -> str:
     """Coarse on purpose: "~20 s", "~3 min", "over 1 h"."""
     if seconds in (None, ""):  # the first figures of an operation are still to come
