@@ -5,7 +5,6 @@ A test is a row and a message; its answer is recorded when a job has it. Rows ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +14,7 @@ from django.db import IntegrityError, transaction
 from clustermgr.access import Actor, require
 from clustermgr.actions import _key_material as keys
 from clustermgr.actions._ledger import audit
-from clustermgr.core import addresses, host_keys
+from clustermgr.core import addresses, host_keys, names
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.readings import Probed
 from clustermgr.core.states import CandidateState
@@ -28,8 +27,6 @@ from clustermgr.queries.membership import taken
 SECRETS = keys.SECRETS
 
 TEST = "clustermgr.jobs.candidates.probe"
-#: With a letter: a number alone is an id wherever a node is named.
-NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 KEPT = timedelta(hours=1)
 #: A test without an answer for this long lost its worker or its message.
 STALE = timedelta(seconds=40)
@@ -73,8 +70,8 @@ def begin(
     secrets = keys.tidy({} if wish.keep else wish.secrets)
     place, found = _place(wish, secrets)
     name = node.name if node is not None else wish.name.strip() or (place.host.split(".")[0] if place else "")
-    if node is None and place is not None and not NAME.fullmatch(name):
-        found.append(field_finding("name", BAD_NAME))
+    if node is None and place is not None and (wrong := names.trouble_of_node(name)):
+        found.append(field_finding("name", wrong))
     if place is not None and not found:
         found = taken(cluster, name=name, driver=place.driver, address=place.text, besides=node)
     if found or place is None:
@@ -108,12 +105,6 @@ def begin(
             return known
         raise
     return row
-
-
-BAD_NAME = (
-    "A node's name has 1 to 60 letters, digits, dots, hyphens and underscores, a letter among them, and "
-    "begins with a letter or a digit. Its short host name is a good one."
-)
 
 
 def confirm_host_key(*, actor: Actor, candidate: Candidate, fingerprint: str) -> Candidate:
@@ -307,7 +298,6 @@ def _audit(actor: Actor, row: Candidate, verb: str, **params: object) -> None:
 def _refuse(
     actor: Actor, cluster: Cluster, verb: str, name: str, *found: Finding, status: int = 409
 ) -> ActionRefused:
-    subject = "".join(char for char in name if char.isprintable())
-    answer = " ".join(each.sentence for each in found)
+    answer, subject = " ".join(each.sentence for each in found), names.seen_part(name)
     audit(actor, cluster_id=cluster.pk, verb=verb, subject=subject, accepted=False, answer=answer)
     return ActionRefused(*found, status=status)

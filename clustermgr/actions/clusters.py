@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from clustermgr.access import CLUSTER, Actor, require
 from clustermgr.actions import seen_hosts, standing
 from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.core import names
 from clustermgr.core.drift import pending
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.readings import Config, Inventory, Seen
@@ -39,7 +40,7 @@ def create_cluster(
     require(actor, "create_cluster")
     if (known := _made_by(actor, key)) is not None:
         return known
-    name = " ".join(name.split())
+    name = names.tidy(name)
     slug = slug or slugify(name)[:50]
     try:
         with transaction.atomic():
@@ -49,7 +50,7 @@ def create_cluster(
             WatchShard.objects.create(cluster=cluster)
     except IntegrityError:
         found = found or _wrong(name, slug)
-        subject = "".join(char for char in name if char.isprintable())
+        subject = names.seen_part(name)
         audit(actor, cluster_id=None, verb="create_cluster", subject=subject, accepted=False, answer=found)
         raise ActionRefused(field_finding("name", found), status=422) from None
     with change(cluster.pk) as tx:
@@ -61,8 +62,10 @@ def create_cluster(
 
 def _wrong(name: str, slug: str) -> str:
     """The rule that a new cluster's name breaks, or nothing."""
-    if not slug or len(name) > LONGEST_NAME or not name.isprintable():
-        return f"A cluster's name has 1 to {LONGEST_NAME} printable characters, with a letter a–z or a digit."
+    if wrong := names.trouble(name, "A cluster's", LONGEST_NAME):
+        return wrong
+    if not slug:
+        return "A cluster's name has a letter a–z or a digit in it, for its address. Add one."
     if Cluster.objects.filter(Q(name__iexact=name) | Q(slug=slug)).exists():
         return f"There is a cluster called “{name}” already. Choose another name."
     return ""
@@ -81,6 +84,8 @@ def add_node(
 ) -> Node:
     """A host as a node: Joining until it was read. A host belongs to one cluster only."""
     require(actor, "change_settings")
+    if wrong := names.trouble_of_node(name):
+        raise ActionRefused(field_finding("name", wrong), status=422)
     taken = Node.objects.filter(driver=driver, address=address).select_related("cluster").first()
     if taken is not None:
         message = f"The host {address} is already the node {taken.name} of {taken.cluster}."

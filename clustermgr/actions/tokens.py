@@ -10,6 +10,7 @@ from django.db import transaction
 
 from clustermgr.access import Actor, lesser, require, role_of
 from clustermgr.actions._ledger import audit
+from clustermgr.core import names
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import Role
 from clustermgr.errors import ActionRefused
@@ -32,7 +33,7 @@ def create(*, actor: Actor, name: str, role: str, days: int) -> tuple[ApiToken, 
     Raises ActionRefused: 403 (no right, or a role above the actor's own), 422 (a finding per field).
     """
     require(actor, "own_tokens")
-    name = " ".join(name.split())
+    name = names.tidy(name)
     if found := _wrong(actor, name, role, days):
         raise _refuse(actor, "create_token", name, *found, status=422)
     if lesser(Role(role), actor.role) != role:
@@ -100,9 +101,10 @@ def use(secret: str, address: str) -> Actor:
 def _wrong(actor: Actor, name: str, role: str, days: int) -> list[Finding]:
     found = []
     mine = visible(actor, own=True).filter(revoked_at=None)
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        text = f"Give the token a name of 1 to {LONGEST_NAME} printable characters that says what uses it."
-        found.append(field_finding("name", text))
+    if not name:
+        found.append(field_finding("name", "Give the token a name that says what uses it."))
+    elif wrong := names.trouble(name, "A token's", LONGEST_NAME):
+        found.append(field_finding("name", wrong))
     elif mine.filter(expires_at__gt=clock().now(), name=name).exists():
         found.append(field_finding("name", f"You have a token called “{name}”; choose another name."))
     elif mine.count() >= MOST_PER_ACCOUNT:
@@ -123,7 +125,7 @@ def _audit(actor: Actor, verb: str, token: ApiToken) -> None:
 def _refuse(actor: Actor, verb: str, name: str, *found: Finding, status: int) -> ActionRefused:
     answer = " ".join(each.sentence for each in found)
     # A refused name may hold what no column can.
-    subject = "".join(char for char in name if char.isprintable())
+    subject = names.seen_part(name)
     audit(actor, cluster_id=None, verb=verb, subject=subject, accepted=False, answer=answer)
     return ActionRefused(*found, status=status)
 

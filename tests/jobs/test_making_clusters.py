@@ -98,6 +98,16 @@ def test_a_wrong_description_is_one_sentence(world: World, tmp_path: Path, chang
         assert Node.objects.count() == 1
 
 
+def test_names_that_cannot_be_told_apart_are_refused(world: World) -> None:
+    one = clusters.create_cluster(actor=CLUSTER, name="Zu\u0308rich")
+    with pytest.raises(ActionRefused, match="a cluster called “Zürich” already"):
+        clusters.create_cluster(actor=CLUSTER, name="Zürich")
+    with pytest.raises(ActionRefused, match="character 3 is U\\+200D"):
+        clusters.create_cluster(actor=CLUSTER, name="On\u200de")
+    with pytest.raises(ActionRefused, match="A node's name has 1 to 60 letters"):
+        clusters.add_node(actor=CLUSTER, cluster=one, name="n\u200b1", driver="lab", address="lab:n1")
+
+
 def test_a_host_belongs_to_one_cluster(world: World) -> None:
     for name in ("One", "Two"):
         clusters.create_cluster(actor=CLUSTER, name=name)
