@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,7 +15,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from clustermgr.actions import accounts
 from clustermgr.web.http import is_part, sign_in_again
 
-WRONG = "The name or the password is wrong. After five wrong attempts a name is locked for 15 minutes."
+WRONG = (
+    "The name or the password is wrong. After five wrong attempts the name is locked for 15 minutes for "
+    "everybody at your address."
+)
 
 
 @sensitive_post_parameters("password")
@@ -53,6 +58,18 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
 
 
 SPENT = "This sign-in link was used before or is too old. Sign in with name and password, or make a new link."
+
+
+def counted_address(request: HttpRequest) -> str | None:
+    """The address under which wrong attempts are counted. Of IPv6 one host has a whole network: 64 bits."""
+    address = request.META.get("REMOTE_ADDR") or None
+    try:
+        wide = ip_address(address or "")
+    except ValueError:  # a socket of this machine has none
+        return None
+    if wide.version == 4:
+        return str(wide)
+    return str(wide.ipv4_mapped or ip_network((wide, 64), strict=False).network_address)
 
 
 def _inside(request: HttpRequest, target: str) -> str:

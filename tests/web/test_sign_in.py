@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from axes.models import AccessAttempt
+from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from clustermgr.actions import accounts
 from tests import worlds
@@ -51,6 +54,53 @@ def test_five_wrong_attempts_lock_the_name_with_a_clear_page(account: None, clie
     assert response.status_code == 429
     assert "Locked for 15 minutes" in text_of(response)
     assert client.post("/sign-in/", RIGHT).status_code == 429
+
+
+def guess(name: str, address: str, times: int = 5) -> int:
+    """The answer's status after so many wrong passwords from there."""
+    for _ in range(times):
+        answer = Client(REMOTE_ADDR=address).post("/sign-in/", {"username": name, "password": "wrong"})
+    return answer.status_code
+
+
+def signs_in(address: str) -> bool:
+    return Client(REMOTE_ADDR=address).post("/sign-in/", RIGHT).status_code == 302
+
+
+def test_one_person_behind_a_router_locks_nobody_else(account: None) -> None:
+    assert guess("oli", "192.0.2.1", times=20) == 429
+    assert signs_in("192.0.2.1")
+
+
+def test_nobody_from_elsewhere_locks_the_administrator_out(account: None) -> None:
+    assert guess("ana", "198.51.100.7", times=20) == 429
+    assert not signs_in("198.51.100.7")
+    assert signs_in("192.0.2.1")
+
+
+def test_a_host_does_not_get_more_attempts_by_its_many_ipv6_addresses(account: None) -> None:
+    for n in range(4):
+        assert guess("ana", f"2001:db8:0:1::{n}", times=1) == 401
+    assert guess("ana", "2001:db8:0:1:ffff::1", times=1) == 429
+    assert guess("ana", "2001:db8:0:2::1", times=1) == 401
+
+
+def test_a_right_password_begins_a_new_count(account: None) -> None:
+    assert guess("ana", "192.0.2.1", times=4) == 401
+    assert signs_in("192.0.2.1")
+    assert guess("ana", "192.0.2.1", times=4) == 401
+
+
+def test_further_attempts_do_not_make_a_lock_longer(account: None) -> None:
+    guess("ana", "192.0.2.1")
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
+    assert guess("ana", "192.0.2.1", times=3) == 429
+    AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(minutes=2))
+    assert signs_in("192.0.2.1")
+
+
+def test_a_socket_without_an_address_is_counted_too(account: None) -> None:
+    assert guess("ana", "") == 429
 
 
 def test_an_account_without_a_role_sees_nothing(client: Client) -> None:
