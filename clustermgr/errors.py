@@ -8,6 +8,7 @@ from clustermgr.core.findings import Finding, finding
 
 #: How SQLite and PostgreSQL say it.
 _FULL = ("disk is full", "No space left on device")
+_UNMADE = ("no such table", "no such column")
 _BUSY = ("database is locked", "database table is locked", "lock timeout")
 
 
@@ -26,4 +27,6 @@ def database_trouble(error: BaseException) -> Finding:
     said = str(error)
     if any(words in said for words in _FULL):
         return finding("disk_full")
+    if any(words in said for words in _UNMADE):
+        return finding("database_unmade")
     return finding("database_busy" if any(words in said for words in _BUSY) else "database_gone")

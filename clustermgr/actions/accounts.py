@@ -30,6 +30,11 @@ def create_administrator(password: str, username: str = "admin") -> Any:
     return user
 
 
+def anybody() -> bool:
+    """Whether there is an account that can sign in."""
+    return bool(get_user_model().objects.filter(is_active=True).exists())
+
+
 def make_link(user: Any, lifetime: timedelta = LIFETIME) -> str:
     """A token for /sign-in/<token>/. Only its digest is kept; older unused links of the account end."""
     token = new_id() + new_id()

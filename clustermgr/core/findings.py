@@ -39,6 +39,8 @@ SENTENCES: dict[str, str] = {
     "database_gone": "The console cannot reach its database, so it can show and order nothing. Start it.",
     "database_busy": "Another program has held the console's database for too long, so nothing was changed. "
     "Look for a copy or a tool that has it open, and try again.",
+    "database_unmade": "The console's database lacks tables of this version. Run python manage.py prepare on "
+    "the console's machine, and load this page again.",
     "disk_full": "The disk under the console's database is full, so nothing was changed. Make room there; "
     "what was ordered before goes on by itself.",
     "broken": "The console met an error of its own; the cause is in its log, at request {request}. Whether "

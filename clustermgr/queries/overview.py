@@ -39,7 +39,7 @@ class Capacity:
 
     @property
     def text(self) -> str:
-        return f"{memory(self.committed)} assigned of {memory(self.total)}"
+        return f"{memory(self.committed)} of {memory(self.total)}"
 
 
 class Overview:

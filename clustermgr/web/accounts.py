@@ -33,7 +33,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         if request.user.is_authenticated:
             return HttpResponseRedirect(target)
-        return render(request, "sign_in.html", context)
+        return render(request, "sign_in.html", {**context, "nobody": not accounts.anybody()})
     user = authenticate(request, username=name, password=request.POST.get("password", "")[:4096])
     if user is None:
         return render(request, "sign_in.html", {**context, "error": WRONG}, status=401)

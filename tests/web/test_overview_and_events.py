@@ -70,7 +70,7 @@ def test_what_roles_were_given_and_what_a_host_uses_are_told_apart(
 ) -> None:
     world.c1.nodes.update(memory_mib=1 << 20, memory_used_mib=1 << 19, cpu_percent=1.0)
     shown = text_of(ana.get(world.url))
-    assert "Memory of running roles <1% 8 GB assigned of 2048 GB If hv-01 fails: <1%" in shown
+    assert "Assigned memory <1% 8 GB of 2048 GB If hv-01 fails: <1%" in shown
     assert "Memory in use" in shown
     assert "50% of 1024 GB" in shown
 

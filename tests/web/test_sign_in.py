@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_wrong_password_says_so_and_keeps_the_name(account: None, client: Clie
     assert response.status_code == 401
     assert "The name or the password is wrong." in text_of(response)
     assert 'value="ana"' in response.content.decode()
+
+
+def test_the_page_has_its_styles_without_debug_and_without_a_web_server(client: Client) -> None:
+    named = re.findall(r'(?:href|src)="(/static/[^"#]+)', client.get("/sign-in/").content.decode())
+    assert len(named) > 5
+    answers = [client.get(each) for each in named]
+    assert {answer.status_code for answer in answers} == {200}
+    for answer in answers:
+        answer.close()
+
+
+def test_where_nobody_has_an_account_the_page_says_what_makes_one(client: Client) -> None:
+    assert "Run python manage.py prepare on the console's machine" in text_of(client.get("/sign-in/"))
+    worlds.user("ana", "administrator")
+    assert "Nobody has an account here" not in text_of(client.get("/sign-in/"))
 
 
 def test_five_wrong_attempts_lock_the_name_with_a_clear_page(account: None, client: Client) -> None:

@@ -103,6 +103,7 @@ def test_a_database_that_is_gone_before_the_view(ana: Client, monkeypatch: pytes
     ("said", "shown"),
     [
         ("database is locked", "Another program has held the console's database"),
+        ("no such table: auth_user", "Run python manage.py prepare on the console's machine"),
         ("database or disk is full", "The disk under the console's database is full"),
         ("could not extend file: No space left on device", "The disk under the console's database is full"),
     ],
