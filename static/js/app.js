@@ -167,19 +167,23 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) { return; }
     const target = event.target, item = target.closest?.("#tree [role=treeitem]");
-    const typing = target.matches?.("input, textarea, select, [contenteditable]");
-    if (item) { treeKey(event, item); }
+    if (event.key === "F6") { nextPane(event); }
+    else if (event.key === "/" && !target.matches?.(TYPED_INTO)) { search(event); }
+    else if (item) { treeKey(event, item); }
     else if (target.matches?.("[data-grid] tbody tr")) { gridKey(event, target); }
     else if (target.matches?.("[role=button][href]") && event.key === " ") { event.preventDefault(); target.click(); }
     else if (target.matches?.("[data-splitter]")) { splitKey(event); }
-    else if (event.key === "/" && !typing) { event.preventDefault(); document.getElementById("search")?.focus(); }
-    else if (event.key === "F6") { nextPane(event); }
   });
+  const TYPED_INTO = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio])";
+  function search(event) {
+    const field = document.getElementById("search");
+    if (field?.offsetParent && !dialog?.open) { event.preventDefault(); field.focus(); }
+  }
   function nextPane(event) {
     const panes = ["tree", "main", "role-detail", "actions", "dock"].map((id) => document.getElementById(id)).filter((each) => each?.offsetParent);
     const at = panes.findLastIndex((each) => each.contains(document.activeElement));
     const next = panes[at + (event.shiftKey ? -1 : 1)];
-    if (next) { event.preventDefault(); (next.querySelector("[tabindex='0'], a[href], button") || next).focus(); }
+    if (next) { event.preventDefault(); (all("[tabindex='0'], a[href], button", next).find((each) => each.offsetParent) || next).focus(); }
   }
 
   // -- splitter, dock, drawer, theme ----------------------------------------------------------------------
