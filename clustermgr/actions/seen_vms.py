@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import F
 
 from clustermgr.actions._ledger import Change
-from clustermgr.core import drift
+from clustermgr.core import definition_diff, drift
 from clustermgr.core.readings import Config, Settings
 from clustermgr.core.sightings import Judgement, RoleFacts
 from clustermgr.core.states import ACTIVE, Level, VmState
 from clustermgr.models import Drift, Holder, Node, Operation, Vm
-from clustermgr.secrets import seal
+from clustermgr.secrets import SealBroken, seal, unseal
 
 ENGINE = "clustermgr.jobs.engine.decide"
 COLUMNS = ("name", "memory_mib", "vcpus", "notes")
@@ -120,7 +121,7 @@ def configuration(tx: Change, vm: Vm, found: Config) -> None:
     prints = (vm.fingerprint, found.fingerprint)
     copy = copy_of(vm)
     _pending(tx, vm, drift.pending(copy, found.saved, found.running))
-    differences = drift.compare(copy, found.saved, found.running, prints)
+    differences = [_told(vm, found, each) for each in drift.compare(copy, found.saved, found.running, prints)]
     known: Drift | None = getattr(vm, "drift", None)
     if drift.drifted(differences):
         _drifted(tx, vm, known, found, differences)
@@ -133,6 +134,17 @@ def configuration(tx: Change, vm: Vm, found: Config) -> None:
         # Unknown after a change of our own, which every field that we know shows: the rest follows.
         definition = seal(found.definition)
         Vm.objects.filter(pk=vm.pk).update(definition=definition, fingerprint=found.fingerprint)
+
+
+def _told(vm: Vm, found: Config, each: drift.Difference) -> drift.Difference:
+    """Of the rest of a definition: which parts changed, where both can be read."""
+    if each.field != drift.OTHER:
+        return each
+    try:
+        parts = definition_diff.told(unseal(vm.definition), found.definition)
+    except SealBroken:
+        parts = None
+    return each if parts is None else replace(each, cluster=parts[0], host=parts[1])
 
 
 def _pending(tx: Change, vm: Vm, waiting: dict[str, Any]) -> None:

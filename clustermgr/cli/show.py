@@ -27,7 +27,7 @@ def table(
 ) -> None:
     """`columns`: key -> heading. Keys say how a value is shown: …_at is a time, …_mib is memory."""
     cells = [list(columns.values())]
-    cells += [[value(key, row.get(key)).replace("\n", " ") for key in columns] for row in rows]
+    cells += [[value(key, row.get(key)).replace("\n", " · ") for key in columns] for row in rows]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
     for line in cells:
         text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from clustermgr.access import require
 from clustermgr.actions import drift as actions
-from clustermgr.core.drift import FIELDS, Bucket, text
+from clustermgr.core.drift import FIELDS, OTHER, Bucket, text
 from clustermgr.core.findings import finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Vm
@@ -79,7 +79,7 @@ def _row(each: dict[str, Any], given: Any) -> dict[str, Any]:
         "mine": text(name, ours),
         "host": text(name, theirs),
         "running": text(name, now),
-        "host_changed": ours != theirs,
+        "host_changed": ours != theirs or name == OTHER,
         "running_differs": now is not None and now != theirs,
         "bucket": bucket,
         "bucket_word": BUCKETS.get(Bucket(bucket), "") if bucket in list(Bucket) else "",
