@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("clustermgr", "0009_roles_by_state"),
+        ("clustermgr", "0010_roles_leave"),
     ]
 
     operations = [
