@@ -7,7 +7,7 @@ from typing import Any
 from clustermgr.cli import show
 from clustermgr.cli.session import Session, WrongWords
 from clustermgr.cli.table import LIMIT, TO, VM, YES, Run, Verb, option
-from clustermgr.core.words import OFFLINE_ACTIONS
+from clustermgr.core.words import OFFLINE_ACTIONS, state_word
 
 SILENT = ("down", "agent_down", "isolated")
 PRIORITIES = ("high", "medium", "low", "no_auto_start")
@@ -137,10 +137,12 @@ def drift(call: Session) -> None:
 def remove(call: Session) -> int:
     found = call.get("vms", call.args.vm)
     name, node = show.plain(found["name"]), show.plain(found["owner"])
-    state = call.get("nodes", found["owner_id"])["state"]
+    nodes = {found["owner"], *found["holders"]}
     kept = f"{name} stays on {node} as it is, and the cluster does not keep it available any more."
-    if state in SILENT:
-        kept += f" {node} is {state.replace('_', ' ')}: {name} may run there, and keeps the stamp."
+    for each in call.get("nodes"):
+        if each["name"] in nodes and each["state"] in SILENT:
+            silent = show.plain(f"{each['name']} is {state_word(each['state'])}")
+            kept += f" {silent}: {name} may run there, and keeps the stamp."
     typed = call.retyped(found["name"], "remove", kept)
     return call.order("vms", found["id"], "remove", body={"name": typed})
 

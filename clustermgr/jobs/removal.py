@@ -14,13 +14,13 @@ from clustermgr.drivers.contract import DriverError, HostUnreachable, NotFound
 from clustermgr.jobs.work import PATIENCE_S, Work
 from clustermgr.models import Node
 from clustermgr.ports import clock
+from clustermgr.queries.membership import possible_nodes
 
 
 def leave_cluster(work: Work) -> None:
     """The program of a REMOVAL operation: a look and an act at each node that may have it, then the end."""
     op = work.operation
-    nodes = {op.vm.owner, *Node.objects.filter(held__vm=op.vm)}
-    why = {node.name: _unstamp(work, node) for node in sorted(nodes, key=lambda each: each.pk)}
+    why = {node.name: _unstamp(work, node) for node in possible_nodes(op.vm)}
     removal.settle(op, {name: reason for name, reason in why.items() if reason})
 
 

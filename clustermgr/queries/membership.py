@@ -75,6 +75,11 @@ def held_by(vm: Vm) -> Operation | None:
     return Operation.objects.filter(vm=vm, state__in=ACTIVE).first()
 
 
+def possible_nodes(vm: Vm) -> list[Node]:
+    """Its owner, and every other node that may have a process of it."""
+    return sorted({vm.owner, *Node.objects.filter(held__vm=vm)}, key=lambda node: node.pk)
+
+
 def saved_memory(vm: Vm) -> bool:
     """Whether its memory lies in a file that the cluster may restore."""
     return bool(vm.saved_file) and not vm.saved_spent

@@ -12,7 +12,7 @@ from clustermgr.core.health import SILENT_STATES
 from clustermgr.core.words import state_word
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Vm
-from clustermgr.queries.membership import keeps_role, saved_memory
+from clustermgr.queries.membership import keeps_role, possible_nodes, saved_memory
 from clustermgr.web.http import Here, enter, is_part, ordered, page
 
 
@@ -44,11 +44,14 @@ def _from_its_own_page(here: Here, vm: Vm) -> bool:
 
 def _dialog(here: Here, vm: Vm, refusal: ActionRefused | None = None) -> HttpResponse:
     found = refusal.findings if refusal else _against(here, vm)
-    silent = vm.owner.state in SILENT_STATES
+    silent = [
+        (node.name, state_word(node.state)) for node in possible_nodes(vm) if node.state in SILENT_STATES
+    ]
     context = {
         "vm": vm,
         "state": state_word(vm.state),
-        "silent": state_word(vm.owner.state) if silent else "",
+        "silent": silent,
+        "owner_silent": vm.owner.state in SILENT_STATES,
         "saved": vm.saved_file if saved_memory(vm) else "",
         "findings": found,
         "operation": refusal.operation if refusal else None,

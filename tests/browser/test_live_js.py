@@ -224,3 +224,12 @@ def test_a_row_that_is_no_row_of_ours_does_no_harm(page: Any) -> None:
     stub = Stub(page, LIST)
     stub.send(html=["<tr><td>no id</td></tr>", "plain text", '<div id="vm-7-row">wrong</div>', ""])
     assert page.inner_text("th") == "web01"
+
+
+def test_a_page_whose_object_left_is_loaded_anew_as_a_whole(page: Any) -> None:
+    stub = Stub(page, FORM.format(text="It is here."))
+    stub.answers["/form"] = (404, "")
+    stub.body = "<p id='gone'>It left.</p>"
+    with page.expect_navigation():
+        stub.send(stale=["vm:7"])
+    assert page.inner_text("#gone") == "It left."

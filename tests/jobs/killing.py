@@ -18,7 +18,7 @@ from tests.jobs.conftest import Stage
 #: Calls that change something on a host.
 CHANGES = frozenset(
     {
-        *("define", "undefine", "apply_settings"),
+        *("define", "undefine", "apply_settings", "stamp"),
         *("begin_start", "resume", "destroy", "begin_shutdown"),
         *("begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file"),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clustermgr.actions import clusters, nodes, removal, standing, vms
@@ -13,7 +15,9 @@ from clustermgr.errors import ActionRefused
 from clustermgr.jobs import readings
 from clustermgr.models import AuditEntry, Drift, Event, Holder, Node, Operation, OperationTally, Vm
 from clustermgr.queries.rows import operation_rows
+from tests.jobs import killing
 from tests.jobs.conftest import Stage
+from tests.jobs.joining import join_new_vms
 from tests.jobs.test_stamps import swept
 from tests.jobs.test_watch import Watch
 
@@ -187,6 +191,29 @@ def test_nothing_is_removed_from_a_cluster_that_stands_down(stage: Stage) -> Non
     standing.stand_down(actor=stage.actor, cluster=stage.cluster, reason="A test.")
     with pytest.raises(ActionRefused, match="takes no orders"):
         ordered(stage, "web")
+
+
+@pytest.mark.parametrize("strike", [killing.kill, killing.no_answer, killing.lost])
+def test_struck_at_any_act_it_ends_without_the_stamp_and_runs_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, strike: Any
+) -> None:
+    acts = killing.Acts(strike, commits=strike is killing.kill).install(monkeypatch)
+    for at in range(5):
+        uuid = stage.world.vm(f"vm-{at}", on="n1", memory_mib=256)
+        join_new_vms(stage)
+        OnHost(stage.world, "n1").stamp(uuid, standing.identity(stage.cluster.pk).stamp(uuid))
+        order = ordered(stage, f"vm-{at}")
+        acts.arm(at)
+        killing.killed_at(stage, order.pk)
+        struck, acts.at = acts.struck, None
+        killing.take_over(stage)
+        assert stage.fresh(order).state == OperationState.SUCCEEDED
+        assert names() & {f"vm-{at}"} == set()
+        assert (marks(stage, "n1", uuid), stage.world.processes(uuid)) == (("", ""), {"n1": "running"})
+        if not struck:
+            break
+    assert at > 0
+    assert not struck
 
 
 def test_the_same_order_twice_is_one_and_is_remembered_when_the_role_is_gone(stage: Stage) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from clustermgr.core.states import NodeState, OperationState, Phase, VmState
-from clustermgr.models import AuditEntry, Event, Node, Operation, Vm
+from clustermgr.models import AuditEntry, Event, Holder, Node, Operation, Vm
 from tests import worlds
 from tests.api.conftest import Caller, token_of
 from tests.web.asks import DIALOG, REGION, source_of, text_of
@@ -54,9 +54,18 @@ def test_of_a_silent_host_it_says_that_it_may_run_there(
     Node.objects.filter(pk=world.one.pk).update(state=state)
     Vm.objects.filter(pk=world.web01.pk).update(saved_file="/csv/web01.save", state=VmState.UNMONITORED)
     text = text_of(ana.get(address(world), headers=DIALOG))
-    assert f"hv-01 is {state.replace('_', ' ')}, so web01 may run there. It keeps the stamp" in text
+    assert f"hv-01 is {state.replace('_', ' ')}, so web01 may run there." in text
+    assert "There it keeps the stamp of this manager." in text
     assert "Its saved memory, /csv/web01.save , stays there" in text
     assert ana.post(address(world), {"typed": "web01"}).status_code == 303
+
+
+def test_of_a_silent_node_that_may_have_a_copy_it_says_so_too(world: SimpleNamespace, ana: Client) -> None:
+    Node.objects.filter(pk=world.two.pk).update(state=NodeState.DOWN)
+    Holder.objects.create(vm=world.web01, node=world.two, since=world.web01.state_since, because="move")
+    text = text_of(ana.get(address(world), headers=DIALOG))
+    assert "hv-02 is down, so web01 may run there." in text
+    assert "web01 stays on hv-01 as it is: running." in text
 
 
 def test_its_name_is_typed(world: SimpleNamespace, ana: Client) -> None:
