@@ -49,7 +49,7 @@ def show_cluster(request: HttpRequest, cluster: Ref) -> Any:
         "slug": row.slug,
         "name": row.name,
         **{name: getattr(row, name) for name in FIELDS},
-        "health": {"ok": "ok", "warn": "warning", "err": "error"}[found.health],
+        "health": {"ok": "ok", "move": "starting", "warn": "warning", "err": "error"}[found.health],
         "vms": found.counts,
         "nodes": found.node_counts,
         "attention": found.attention,

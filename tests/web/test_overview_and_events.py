@@ -12,6 +12,7 @@ from clustermgr.models import VolumeAccess
 from clustermgr.ports import clock
 from clustermgr.queries.overview import overview
 from tests import worlds
+from tests.api.conftest import token_of
 from tests.web.asks import REGION, text_of
 
 
@@ -49,7 +50,37 @@ def test_unmonitored_roles_are_one_thing_of_a_node_that_comes_back(world: Simple
     world.two.save()
     worlds.vm("lost01", on=world.two, state=VmState.UNMONITORED)
     [told] = overview(world.c1).attention
-    assert (told.text, told.detail) == ("1 role is unmonitored on hv-02", "hv-02 is joining.")
+    assert (told.text, told.level) == ("hv-02 is joining", Level.INFO)
+    assert told.detail.startswith("It answers again; its virtual machines are being compared")
+    assert told.detail.endswith("1 role is unmonitored.")
+
+
+def test_a_cluster_whose_hosts_are_read_for_the_first_time_is_starting(db: None, ana: Client) -> None:
+    c1 = worlds.cluster("c1")
+    worlds.node(c1, "hv-01", state=NodeState.JOINING, hypervisor="")
+    c1.watch.heard_at = None
+    c1.watch.save()
+    shown = text_of(ana.get("/c/c1/"))
+    assert "Health Starting 2 things to look at" in shown
+    assert "0 up of 1 1 joining" in shown
+    assert "The hosts have not been looked at yet" in shown
+    assert "hv-01 is joining" in shown
+    roles = text_of(ana.get("/c/c1/roles/"))
+    assert "Starting. hv-01 is being read; the virtual machines there appear here after that." in roles
+    assert "It is being read for the first time" in text_of(ana.get("/c/c1/nodes/"))
+
+
+def test_programs_hear_that_a_cluster_is_starting(db: None, client: Client) -> None:
+    worlds.node(worlds.cluster("c1"), "hv-01", state=NodeState.JOINING, hypervisor="")
+    header = {"Authorization": f"Bearer {token_of(worlds.admin())}"}
+    assert client.get("/api/v1/clusters/c1", headers=header).json()["health"] == "starting"
+
+
+def test_a_node_without_roles_that_is_down_counts_none(world: SimpleNamespace) -> None:
+    world.drift.delete()
+    world.two.state, world.two.state_reason = NodeState.DOWN, "No heartbeat since 10:00 UTC."
+    world.two.save()
+    assert [each.detail for each in overview(world.c1).attention] == ["No heartbeat since 10:00 UTC."]
 
 
 def test_only_its_owner_must_reach_a_cluster_disk(world: SimpleNamespace, ana: Client) -> None:
