@@ -59,6 +59,7 @@ class VolumeSeen:
     capacity_bytes: int
     used_bytes: int
     file_system: str = ""
+    markers: tuple[tuple[str, int], ...] = ()  # (name, nonce): core/markers.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,14 @@ from typing import Protocol
 from clustermgr.drivers.probes import Credentials as Credentials
 from clustermgr.drivers.probes import Probe as Probe
 from clustermgr.drivers.probes import ProbeFinding as ProbeFinding
+from clustermgr.drivers.troubles import AgentDown as AgentDown
+from clustermgr.drivers.troubles import Busy as Busy
+from clustermgr.drivers.troubles import DriverError as DriverError
+from clustermgr.drivers.troubles import Failed as Failed
+from clustermgr.drivers.troubles import HostUnreachable as HostUnreachable
+from clustermgr.drivers.troubles import NotFound as NotFound
+from clustermgr.drivers.troubles import Refused as Refused
+from clustermgr.drivers.troubles import Unsupported as Unsupported
 
 
 class DomainState(StrEnum):
@@ -56,6 +64,12 @@ SAVED_TO_FILE = "saved"
 STOPPED_ON_PURPOSE = frozenset(
     {"shut down", "shut down by the guest", "turned off", SAVED_TO_FILE, MOVED_AWAY}
 )
+
+
+#: How the name of each marker begins.
+MARKER = "clustermgr-"
+#: A marker takes no room; its size is one sector and its nonce, in bytes.
+SECTOR, NONCES = 512, 1 << 20
 
 
 class JobKind(StrEnum):
@@ -201,6 +215,7 @@ class VolumeSight:
     capacity_bytes: int
     used_bytes: int
     file_system: str = ""
+    markers: tuple[tuple[str, int], ...] = ()  # (name, nonce), by name; see `HostDriver.markers`
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +264,18 @@ class HostDriver(Protocol):
     def activate_volume(self, name: str) -> None: ...
 
     def deactivate_volume(self, name: str) -> None: ...
+
+    def claim_marker(self, volume: str, name: str, nonce: int) -> bool:
+        """Make the empty file `name` (it begins with MARKER) on a volume, exclusively: False when there is
+        one of that name, whoever made it (safety.md 7.2). `nonce`, 0 to NONCES - 1, stands in its size and
+        tells a call of ours whose answer was lost from another's. Raises NotFound, Refused (the volume is
+        not active here), Unsupported (it has no files), Failed; after HostUnreachable it may be made yet."""
+        ...
+
+    def markers(self, volume: str) -> dict[str, int]:
+        """The markers on a volume as this host sees it now: name -> nonce, -1 for one that is being made.
+        `delete_file` removes one. Raises as `claim_marker`."""
+        ...
 
     def close(self) -> None: ...
 
@@ -346,45 +373,8 @@ class HostDriver(Protocol):
         ...
 
     def delete_file(self, path: str) -> None:
-        """Delete a saved state. No error when it is gone already."""
+        """Delete a saved state or a marker. No error when it is gone already."""
         ...
-
-
-class DriverError(Exception):
-    """A host did not do what it was asked. The text is a sentence for an administrator."""
-
-    def __init__(self, sentence: str, *, raw: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.raw = raw  # the hypervisor's own words, shown on demand
-
-
-class HostUnreachable(DriverError):
-    """No answer within the deadline: the host may or may not have acted."""
-
-
-class AgentDown(HostUnreachable):
-    """The machine answers, its hypervisor daemon does not (connection refused)."""
-
-
-class NotFound(DriverError):
-    """The host knows no such VM, volume or file."""
-
-
-class Busy(DriverError):
-    """Another job holds the VM."""
-
-
-class Unsupported(DriverError):
-    """This host cannot do that at all."""
-
-
-class Refused(DriverError):
-    """The host said no, before anything was done."""
-
-
-class Failed(DriverError):
-    """The host tried and failed."""
 
 
 @dataclass(frozen=True, slots=True)

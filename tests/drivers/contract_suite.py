@@ -7,13 +7,14 @@ Figures differ between drivers; what is asserted here holds for all.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 import pytest
 
 from clustermgr.drivers.contract import (
+    NONCES,
     Busy,
     Destination,
     DomainState,
@@ -93,6 +94,62 @@ def test_a_sample_covers_the_running_vm(harness: Harness) -> None:
 def test_both_hosts_reach_a_shared_volume(harness: Harness) -> None:
     usable = [{v.name for v in host.volumes() if v.active and v.reachable} for host in _both(harness)]
     assert usable[0] & usable[1]
+
+
+# -- markers --
+
+
+def shared(harness: Harness) -> str:
+    """A volume that both hosts reach."""
+    names = [{v.name for v in host.volumes() if v.active and v.reachable} for host in _both(harness)]
+    return min(names[0] & names[1])
+
+
+@pytest.fixture
+def volume(harness: Harness) -> Iterator[str]:
+    name = shared(harness)
+    yield name
+    path = next(v.path for v in harness.source.volumes() if v.name == name)
+    for marker in harness.source.markers(name):
+        harness.source.delete_file(f"{path}/{marker}")
+
+
+def test_a_marker_is_made_once_and_both_hosts_see_it(harness: Harness, volume: str) -> None:
+    assert harness.source.claim_marker(volume, "clustermgr-m-1-1-1", 7)
+    assert not harness.target.claim_marker(volume, "clustermgr-m-1-1-1", 8)
+    assert not harness.source.claim_marker(volume, "clustermgr-m-1-1-1", 7)
+    for host in _both(harness):
+        assert host.markers(volume) == {"clustermgr-m-1-1-1": 7}
+
+
+def test_the_largest_and_the_smallest_nonce_are_kept(harness: Harness, volume: str) -> None:
+    assert harness.target.claim_marker(volume, "clustermgr-least", 0)
+    assert harness.target.claim_marker(volume, "clustermgr-most", NONCES - 1)
+    assert harness.source.markers(volume) == {"clustermgr-least": 0, "clustermgr-most": NONCES - 1}
+
+
+def test_a_look_at_the_volumes_names_its_markers(harness: Harness, volume: str) -> None:
+    harness.source.claim_marker(volume, "clustermgr-m-1-1-2", 3)
+    for host in _both(harness):
+        seen = {v.name: v.markers for v in host.volumes()}
+        assert seen.pop(volume) == (("clustermgr-m-1-1-2", 3),)
+        assert not any(seen.values())
+
+
+def test_a_marker_is_deleted_by_any_host_as_often_as_it_likes(harness: Harness, volume: str) -> None:
+    path = next(v.path for v in harness.source.volumes() if v.name == volume)
+    harness.source.claim_marker(volume, "clustermgr-m-1-1-4", 5)
+    harness.target.delete_file(f"{path}/clustermgr-m-1-1-4")
+    harness.target.delete_file(f"{path}/clustermgr-m-1-1-4")
+    assert harness.source.markers(volume) == {}
+    assert harness.source.claim_marker(volume, "clustermgr-m-1-1-4", 6)
+
+
+def test_no_marker_without_a_volume(harness: Harness) -> None:
+    with pytest.raises(NotFound):
+        harness.source.claim_marker("nowhere", "clustermgr-m-1-1-1", 1)
+    with pytest.raises(NotFound):
+        harness.source.markers("nowhere")
 
 
 # -- seeing --

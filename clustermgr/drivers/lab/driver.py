@@ -25,7 +25,7 @@ from clustermgr.drivers.contract import (
     VolumeSight,
 )
 from clustermgr.drivers.lab import definition as definitions
-from clustermgr.drivers.lab import guests, hosts, moves, saves, sights, store
+from clustermgr.drivers.lab import guests, hosts, markers, moves, saves, sights, store
 from clustermgr.drivers.lab.reach import require_answer, volume_of_path
 from clustermgr.drivers.lab.rows import Host
 from clustermgr.drivers.lab.tx import Tx
@@ -104,6 +104,14 @@ class LabHost:
     def deactivate_volume(self, name: str) -> None:
         with self._ordering() as tx:
             hosts.deactivate_volume(tx, self.name, name)
+
+    def claim_marker(self, volume: str, name: str, nonce: int) -> bool:
+        with self._ordering() as tx:
+            return markers.claim(tx, self.name, volume, name, nonce)
+
+    def markers(self, volume: str) -> dict[str, int]:
+        with self._asking() as (tx, host):
+            return markers.found(tx, host.name, volume)
 
     def close(self) -> None:
         """Nothing to give back: connections to the store belong to threads."""

@@ -66,6 +66,11 @@ class Faults:
         with self._world.write() as tx:
             hosts.mend_storage(tx, node, volume)
 
+    def unmount(self, node: str, volume: str) -> None:
+        """What lies at the volume's path on this host is a folder of its own from now on."""
+        with self._world.write() as tx:
+            tx.set_attachment(tx.host(node).name, tx.volume(volume).name, mounted=0)
+
     # -- VMs, wherever they run --
     def crash(self, uuid: str, *, node: str = "") -> None:
         """The VM's process dies by itself, on the host that has it (or on `node`)."""

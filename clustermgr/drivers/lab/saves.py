@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from clustermgr.drivers.contract import Busy, DomainState, Failed, NotFound, Refused
+from clustermgr.drivers.lab.markers import local_path
 from clustermgr.drivers.lab.moves import NO_PROCESS
 from clustermgr.drivers.lab.reach import check_fits, check_image_lock, describe_state, volume_of_path
 from clustermgr.drivers.lab.rows import MIB, SavedFile, Work
@@ -132,8 +133,8 @@ def fail_restore(tx: Tx, work: Work, sentence: str) -> None:
 
 def delete_file(tx: Tx, host: str, path: str) -> None:
     """No error when it is gone already; a VM that its host kept saved by this file is off then."""
-    volume_of_path(tx, host, path)
-    file = tx.file(path)
+    volume = volume_of_path(tx, host, path)
+    file = tx.file(local_path(tx, host, volume, path))
     if file is None:
         return
     sql = "SELECT 1 FROM work WHERE state = 'active' AND kind = ? AND path = ? AND uuid = ?"

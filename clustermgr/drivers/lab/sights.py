@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlite3 import Row
+
 from clustermgr.drivers.contract import (
     DomainSight,
     DomainState,
@@ -13,9 +15,9 @@ from clustermgr.drivers.contract import (
     VmSample,
     VolumeSight,
 )
-from clustermgr.drivers.lab import metrics, moves, precopy, saves
+from clustermgr.drivers.lab import markers, metrics, moves, precopy, saves
 from clustermgr.drivers.lab.precopy import Plan
-from clustermgr.drivers.lab.rows import MIB, Copy, Host, Work
+from clustermgr.drivers.lab.rows import MIB, Copy, Host, Volume, Work
 from clustermgr.drivers.lab.tx import Tx
 
 HYPERVISOR = "Simulated 1.0"
@@ -109,9 +111,14 @@ def volumes(tx: Tx, host: Host) -> list[VolumeSight]:
             capacity_bytes=row["capacity"],
             used_bytes=min(row["capacity"], row["used"] + row["saved"]),
             file_system=row["file_system"],
+            markers=_markers(tx, host, row),
         )
         for row in rows
     ]
+
+
+def _markers(tx: Tx, host: Host, row: Row) -> tuple[tuple[str, int], ...]:
+    return markers.listed(tx, host.name, Volume.of(row)) if row["active"] and row["reachable"] else ()
 
 
 def sample(tx: Tx, host: Host) -> HostSample:

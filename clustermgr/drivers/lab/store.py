@@ -17,7 +17,7 @@ from clustermgr import ports
 ENV = "CLUSTERMGR_LAB_STORE"
 _ROOT = Path(__file__).resolve().parents[3]
 _BUSY_SECONDS = 20.0
-_VERSION = 1
+_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE setting (key TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
@@ -33,7 +33,7 @@ CREATE TABLE volume (
 ) WITHOUT ROWID;
 CREATE TABLE attachment (
     host TEXT NOT NULL, volume TEXT NOT NULL, active INTEGER NOT NULL, reachable INTEGER NOT NULL DEFAULT 1,
-    PRIMARY KEY (host, volume)
+    mounted INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (host, volume)
 ) WITHOUT ROWID;
 CREATE TABLE guest (
     uuid TEXT PRIMARY KEY, name TEXT NOT NULL, dirty_mib_s REAL NOT NULL, load_cpu REAL NOT NULL,
@@ -72,6 +72,8 @@ CREATE TABLE incident (
     hosts TEXT NOT NULL
 );
 """
+#: What a store of an older version lacks.
+_STEPS = {1: "ALTER TABLE attachment ADD COLUMN mounted INTEGER NOT NULL DEFAULT 1"}
 _TABLES = ("setting", "host", "volume", "attachment", "guest", "copy", "work", "file", "totals", "incident")
 
 
@@ -172,14 +174,19 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+    if _version(connection) == _VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={_VERSION}")
+    found = _version(connection)
+    whole = _SCHEMA.split(";") if found == 0 else [_STEPS[step] for step in range(found, _VERSION)]
+    for statement in filter(str.strip, whole):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={_VERSION}")
     connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 _stores: dict[str, Store] = {}

@@ -90,6 +90,11 @@ class Tx:
         row = self.one("SELECT active, reachable FROM attachment WHERE host = ? AND volume = ?", host, volume)
         return (False, False) if row is None else (bool(row["active"]), bool(row["reachable"]))
 
+    def is_mounted(self, host: str, volume: str) -> bool:
+        """Whether what this host has at the volume's path is the volume, not the folder under it."""
+        row = self.one("SELECT mounted FROM attachment WHERE host = ? AND volume = ?", host, volume)
+        return row is None or bool(row["mounted"])
+
     def set_attachment(self, host: str, volume: str, **columns: object) -> None:
         self._update("attachment", columns, "host = ? AND volume = ?", host, volume)
 

@@ -17,7 +17,7 @@ from typing import Any
 import libvirt
 
 from clustermgr.drivers.contract import DriverError, HostUnreachable
-from clustermgr.drivers.libvirt import connection, definitions, moving, power, reach, storage
+from clustermgr.drivers.libvirt import connection, definitions, markers, moving, power, reach, storage
 from clustermgr.drivers.libvirt.errors import translate
 from clustermgr.drivers.libvirt.refusals import open_error
 
@@ -42,7 +42,8 @@ VERBS: dict[str, tuple[Callable[..., Any], str]] = {
     "abort_job": (moving.abort_job, "cancel the virtual machine's job"),
     "save": (moving.save, "save the virtual machine"),
     "restore": (moving.restore, "restore the virtual machine"),
-    "delete_file": (storage.delete_file, "delete the saved state"),
+    "delete_file": (storage.delete_file, "delete the file"),
+    "claim_marker": (markers.claim, "put the manager's marker on the volume"),
     "activate_volume": (storage.activate, "activate the volume"),
     "deactivate_volume": (storage.deactivate, "deactivate the volume"),
 }

@@ -15,7 +15,17 @@ except ImportError as missing:
         raw=str(missing),
     ) from missing
 
-from clustermgr.drivers.libvirt import children, definitions, host, moving, probing, sights, signin, storage
+from clustermgr.drivers.libvirt import (
+    children,
+    definitions,
+    host,
+    markers,
+    moving,
+    probing,
+    sights,
+    signin,
+    storage,
+)
 from clustermgr.drivers.libvirt.connection import Connection
 
 
@@ -66,6 +76,12 @@ class LibvirtHost:
 
     def deactivate_volume(self, name: str) -> None:
         self._change("deactivate_volume", name=name)
+
+    def claim_marker(self, volume: str, name: str, nonce: int) -> bool:
+        return bool(self._change("claim_marker", volume=volume, name=name, nonce=nonce))
+
+    def markers(self, volume: str) -> dict[str, int]:
+        return self._call("list the markers on the volume", lambda handle: markers.found(handle, volume))
 
     # -- seeing VMs --
     def sights(self) -> list[contract.DomainSight]:

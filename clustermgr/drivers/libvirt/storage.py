@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 import libvirt
 
 from clustermgr.drivers.contract import Refused, VolumeSight
+from clustermgr.drivers.libvirt import markers
 from clustermgr.drivers.libvirt.errors import is_lost
 from clustermgr.drivers.libvirt.xml.settings import DiskFacts
 
@@ -39,6 +40,7 @@ def _sight(pool: libvirt.virStoragePool) -> VolumeSight:
         capacity_bytes=capacity,
         used_bytes=used,
         file_system="" if form is None else form.get("type", ""),
+        markers=markers.listed(pool) if reachable and root.get("type") in markers.WITH_FILES else (),
     )
 
 
