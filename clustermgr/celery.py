@@ -16,6 +16,7 @@ app.conf.imports = (
     "clustermgr.jobs.watch",
     "clustermgr.jobs.engine",
     "clustermgr.jobs.candidates",
+    "clustermgr.jobs.claims",
     "clustermgr.jobs.stamps",
     "clustermgr.jobs.tidying",
 )

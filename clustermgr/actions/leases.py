@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from clustermgr import notices
 from clustermgr.access import CLUSTER
+from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import ADMIT, cancel_unbegun
 from clustermgr.actions.seen_vms import at_another_host
@@ -32,10 +33,14 @@ class LeaseLost(Exception):
 
 
 def claim(operation_id: int, owner: str) -> bool:
-    """Take an operation; False when somebody owns it, or when a live migration has no slots yet."""
+    """Take an operation; False when somebody owns it, when a live migration has no slots yet, or when it is
+    not begun and its cluster waits for the claim of its session."""
     now = clock().database_now()
     operation = Operation.objects.select_related("cluster", "vm", "source", "target").get(pk=operation_id)
     if operation.kind == OperationKind.LIVE_MIGRATION and not operation.slots.exists():
+        return False
+    if operation.state == OperationState.QUEUED and claims.unsettled(operation.cluster_id):
+        _waits(operation)
         return False
     with change(operation.cluster_id) as tx:
         taken = Operation.objects.filter(
@@ -49,10 +54,21 @@ def claim(operation_id: int, owner: str) -> bool:
             cancel_unbegun(tx, CLUSTER, operation, outcome)
             return False
         if operation.state == OperationState.QUEUED:
-            tx.advance(operation, to=OperationState.RUNNING, started_at=tx.now, phase=Phase.PREPARING)
+            begun = {"started_at": tx.now, "phase": Phase.PREPARING, "wait_reason": ""}
+            tx.advance(operation, to=OperationState.RUNNING, **begun)
             tx.touch(operation.vm)
             _began(tx, operation)
     return True
+
+
+def _waits(operation: Operation) -> None:
+    """It is sent again when the claim is settled, and by the reaper."""
+    reason = f"{operation.cluster} makes sure first that no other copy of its manager is at work"
+    if operation.wait_reason != reason and operation.cluster.stood_down_at is None:
+        with change(operation.cluster_id) as tx:
+            waiting = Operation.objects.filter(pk=operation.pk, state=OperationState.QUEUED)
+            if waiting.update(wait_reason=reason):
+                tx.touch(operation, operation.vm)
 
 
 def _began(tx: Change, operation: Operation) -> None:

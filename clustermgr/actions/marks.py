@@ -14,7 +14,6 @@ from clustermgr.core.readings import Config, Inventory, Look
 from clustermgr.core.sightings import frozen
 from clustermgr.core.stamps import Identity, Mark, Stamp
 from clustermgr.core.states import NodeState
-from clustermgr.models import Cluster
 from clustermgr.ports import clock
 from clustermgr.queries.watch import Watched
 
@@ -50,7 +49,7 @@ class Marks:
         now = clock().monotonic()
         if anew or now - self._me_at >= IDENTITY_S:
             self._me, self._me_at = standing.identity(self.cluster_id), now
-            self.down = Cluster.objects.filter(pk=self.cluster_id, stood_down_at__isnull=False).exists()
+            self.down = not standing.acts(self.cluster_id)
 
     # -- stamps --
     def config(self, view: Watched, found: Config) -> None:

@@ -15,6 +15,7 @@ from clustermgr.access import CLUSTER
 from clustermgr.actions import clusters, seen_hosts, seen_vms, watching
 from clustermgr.actions._ledger import change
 from clustermgr.actions.first_looks import FirstLooks
+from clustermgr.actions.markers import Markers
 from clustermgr.actions.marks import Marks
 from clustermgr.core import health
 from clustermgr.core.health import SILENT_STATES, Word
@@ -93,6 +94,7 @@ class Observer:
         self._configs: dict[str, tuple[Any, ...]] = {}
         self._marks = Marks(cluster_id)
         self._first_looks = FirstLooks()
+        self._markers = Markers(cluster_id)
         self._gone: dict[int, datetime] = {}  # holders -> first look that did not show them
         self.settled: set[int] = set()  # nodes whose VMs were just let go by an operation: look there soon
 
@@ -103,6 +105,7 @@ class Observer:
         if version is None:
             raise ClusterGone
         self._marks.refresh(anew=version != self.view.version)
+        self._markers.refresh(anew=version != self.view.version)
         if version == self.view.version:
             return False
         busy_before, now = self.view.busy(), clock().now()
@@ -140,7 +143,7 @@ class Observer:
         self._copies(sweep, looked)
         self._leftovers(sweep, looked)
         self._rise(sweep)
-        if sweep or self._marks or self._first_looks:
+        if sweep or self._marks or self._first_looks or self._markers:
             self._write(sweep)
             self.refresh()
         self._figures(loads)
@@ -180,7 +183,9 @@ class Observer:
             elif isinstance(reading, Load):
                 loads.append(reading)
             elif isinstance(reading, VolumesSeen):
-                if self._volumes.get(node.pk) != reading:
+                news = self._volumes.get(node.pk) != reading
+                self._markers.volumes(node, reading, news=news)
+                if news:
                     sweep.volumes.append(reading)
             elif isinstance(reading, Facts):
                 sweep.facts.append(reading)
@@ -278,6 +283,7 @@ class Observer:
                 seen_hosts.node_state(tx, node, NodeState.UP)
             self._marks.write(tx, self.view)
             self._first_looks.write(tx, self.view)
+            self._markers.write(tx)
         self._volumes |= {volumes.node: volumes for volumes in sweep.volumes}
 
     def _configurations(self, tx: Any, configs: list[Config]) -> None:

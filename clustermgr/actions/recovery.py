@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError
 
 from clustermgr.access import CLUSTER
+from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import place
 from clustermgr.core.placement import judge
@@ -26,12 +27,13 @@ WORDS = {Remedy.RESTART: "restarted on its node", Remedy.FAIL_OVER: "started on 
 
 def failed_vms(cluster: Cluster) -> list[Vm]:
     """VMs that should run, failed, and that no order holds; not those that ran twice, which an administrator
-    decides about. None in a cluster that stands down."""
+    decides about. None in a cluster that stands down, or waits for the claim of its session."""
     if cluster.stood_down_at is not None:
         return []
     rows = Vm.objects.filter(cluster=cluster, state=VmState.FAILED, wanted=Wanted.RUNNING)
     free = rows.exclude(operations__state__in=ACTIVE).select_related("owner", "volume")
-    return [vm for vm in free if not frozen(vm.state_reason)]
+    found = [vm for vm in free if not frozen(vm.state_reason)]
+    return [] if found and claims.unsettled(cluster.pk) else found
 
 
 def recover(vm: Vm) -> bool:

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, Phase, VmState
 from clustermgr.core.words import KINDS
-from clustermgr.models import Cluster, Event, Node, Operation, Slot, Vm, WatchShard
+from clustermgr.models import Claim, Cluster, Event, Node, Operation, Slot, Vm, WatchShard
 from clustermgr.ports import clock
 
 OUTCOME = "Unknown after restore: the database was put back while this was under way."
@@ -26,6 +26,7 @@ def settle_the_past(made_at: str) -> int:
         _close(operation)
     Slot.objects.all().delete()
     Operation.objects.update(lease_owner="", lease_expires=None)
+    Claim.objects.all().delete()  # whatever is claimed now was not claimed by this database
     WatchShard.objects.update(lease_owner="", lease_expires=None, heard_at=None, sent_at=None)
     _nothing_is_known()
     reason = f"It was restored from a backup of {made_at}. What happened since then is not known here."

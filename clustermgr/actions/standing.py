@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clustermgr.access import CLUSTER, Actor, require
+from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import ADMIT, cancel_unbegun
 from clustermgr.core import stamps
 from clustermgr.core.findings import field_finding, finding
+from clustermgr.core.markers import Marker
 from clustermgr.core.readings import Config
 from clustermgr.core.stamps import Identity, Mark, Stamp, rivals
 from clustermgr.core.states import Level, OperationState
@@ -19,8 +21,8 @@ from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Installation, Node, Operation
 from clustermgr.ports import new_id
 
-ENGINE = "clustermgr.jobs.engine.decide"
-STAMP = "clustermgr.jobs.stamps.stamp_all"
+ENGINE = claims.ENGINE
+STAMP = claims.STAMP
 
 
 def installation() -> Installation:
@@ -66,6 +68,7 @@ def resume(*, actor: Actor, cluster: Cluster) -> Cluster:
         needed = row.stood_down_at is not None and not row.stood_down_by
         if row.stood_down_at is not None and not needed:
             _up(tx, row)
+            claims.wait_again(row.pk)
             tx.event("resumed", actor=actor.name)
             audit(actor, cluster_id=row.pk, verb="resume_cluster", subject=row.name, accepted=True)
     if needed:
@@ -74,8 +77,8 @@ def resume(*, actor: Actor, cluster: Cluster) -> Cluster:
 
 
 def take_over(*, actor: Actor, cluster: Cluster, confirm: str) -> Cluster:
-    """Manage the cluster from here and from nowhere else: the epoch is raised and every machine stamped anew,
-    at which an older twin stands down by itself. `confirm`: the cluster's name, typed.
+    """Manage the cluster from here and from nowhere else: the epoch is raised, claimed by a marker, and every
+    machine stamped anew, at which an older twin stands down by itself. `confirm`: the cluster's name, typed.
 
     Raises ActionRefused: 403, 409 (nobody else is known), 422 (the name does not fit).
     """
@@ -91,7 +94,8 @@ def take_over(*, actor: Actor, cluster: Cluster, confirm: str) -> Cluster:
             _up(tx, row, overruled={**row.overruled, **row.rivals})
             tx.event("taken_over", level=Level.WARNING, actor=actor.name, epoch=epoch)
             audit(actor, cluster_id=row.pk, verb="take_over", subject=row.name, accepted=True, epoch=epoch)
-            tx.enqueue(STAMP, row.pk, queue="default")
+            claims.begin(row.pk, epoch, stamp_after=True)
+            tx.enqueue(claims.CLAIM, row.pk, queue="default")
     if not possible:
         raise _refused(actor, "take_over", row, "nobody_to_take_over_from")
     return row
@@ -100,18 +104,51 @@ def take_over(*, actor: Actor, cluster: Cluster, confirm: str) -> Cluster:
 def rivals_seen(tx: Change, seen: Sequence[tuple[str, Stamp]], *, ours: bool) -> None:
     """Stamps of others were read: [(which machine on which node, its stamp)]. `ours`: on machines of this
     cluster, so it stands down; else they only keep their host out."""
+    where, stamp = seen[0]
+    reason = why(installation().manager_id, where, stamp) if ours else ""
+    _not_alone(tx, [each for _, each in seen], reason)
+
+
+def _not_alone(tx: Change, seen: Sequence[Stamp], reason: str) -> None:
+    """Remember these managers and, with a reason, stand down; once."""
     row = Cluster.objects.get(pk=tx.cluster_id)
     known = [Stamp(name, epoch, "") for name, epoch in row.rivals.items()]
-    found = rivals([*known, *(each for _, each in seen)])
+    found = rivals([*known, *seen])
     if found != row.rivals:
         tx.update(row, rivals=found)
         tx.touch("health")
-    if not ours or (row.stood_down_at is not None and not row.stood_down_by):
+    if not reason or (row.stood_down_at is not None and not row.stood_down_by):
         return
-    where, stamp = seen[0]
-    reason = why(installation().manager_id, where, stamp)
     _down(tx, row, reason, by="")
     tx.event("second_manager", level=Level.CRITICAL, reason=reason, actor=CLUSTER.name)
+
+
+def copy_seen(tx: Change, volume: str, marker: Marker) -> None:
+    """A marker of another copy of this installation was read: the cluster stands down (safety.md 7.2)."""
+    reason = (
+        f"Another copy of this very installation is at work: its marker (epoch {marker.epoch}, session "
+        f"{marker.session}) lies on {volume}. End one of the two. To manage from here, end the other one, "
+        "then take over management."
+    )
+    _not_alone(tx, [Stamp(marker.manager, marker.epoch, "")], reason)
+
+
+def found_copy(cluster_id: int, volume: str, marker: Marker) -> None:
+    """The same, in a transaction of its own."""
+    with change(cluster_id) as tx:
+        copy_seen(tx, volume, marker)
+
+
+def knows(cluster_id: int, marker: Marker) -> bool:
+    """Whether this copy's epoch is on record already."""
+    found = Cluster.objects.values_list("rivals", flat=True).filter(pk=cluster_id).first() or {}
+    return int(found.get(marker.manager, 0)) >= marker.epoch
+
+
+def acts(cluster_id: int) -> bool:
+    """Whether the cluster does anything by itself: it is managed from here, and no claim is awaited."""
+    managed = Cluster.objects.filter(pk=cluster_id, stood_down_at__isnull=True).exists()
+    return managed and not claims.unsettled(cluster_id)
 
 
 def found_rivals(node: Node, seen: Sequence[tuple[str, Stamp]]) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 
+from clustermgr.actions import claims, standing
 from clustermgr.models import Cluster, Node, WatchShard
 from clustermgr.ports import clock
 
@@ -19,14 +21,17 @@ NODES_HEARD_S = 5.0
 
 
 def take(cluster_id: int, owner: str) -> bool:
-    """Become the one watcher of a cluster; False while another's lease runs."""
+    """Become the one watcher of a cluster; False while another's lease runs. With it a session begins."""
     now = clock().database_now()
     free = Q(lease_owner="") | Q(lease_expires__isnull=True) | Q(lease_expires__lte=now)
-    return bool(
-        WatchShard.objects.filter(free, cluster=cluster_id).update(
+    epoch = standing.installation().epoch
+    with transaction.atomic(durable=True):
+        taken = WatchShard.objects.filter(free, cluster=cluster_id).update(
             lease_owner=owner, lease_expires=now + timedelta(seconds=LEASE_S)
         )
-    )
+        if taken:
+            claims.begin(cluster_id, epoch)
+    return bool(taken)
 
 
 def heard(cluster_id: int, owner: str) -> bool:

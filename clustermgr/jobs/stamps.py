@@ -14,7 +14,7 @@ from clustermgr.core.stamps import Identity, Mark, Stamp
 from clustermgr.core.states import ACTIVE, NodeState
 from clustermgr.drivers.contract import DriverError, HostDriver
 from clustermgr.jobs.hosts import connect_to
-from clustermgr.models import Cluster, Node, Vm
+from clustermgr.models import Node, Vm
 from clustermgr.ports import runner
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def stamp_all(cluster_id: int) -> None:
 def stamp(node_id: int, vm_ids: list[int]) -> None:
     """These machines on their owner, where the stamp is missing or old. Finds what belongs to others."""
     node = Node.objects.select_related("cluster", "access").filter(pk=node_id).first()
-    if node is None or node.cluster.stood_down_at is not None:
+    if node is None or not standing.acts(node.cluster_id):
         return
     try:
         host = connect_to(node)
@@ -60,13 +60,9 @@ def _stamp(host: HostDriver, node: Node, vm: Vm) -> Stamp | None:
     try:
         config = host.read_config(vm.uuid)
         mark, other = stamps.read(me, vm.uuid, (config.stamp, config.running_stamp))
-        if mark == Mark.MISSING and _managed(vm.cluster_id):
+        if mark == Mark.MISSING and standing.acts(vm.cluster_id):
             host.stamp(vm.uuid, me.stamp(vm.uuid))
     except DriverError as error:
         log.info("%s was not stamped on %s: %s", vm.name, node, error.sentence)
         return None
     return other if mark == Mark.RIVAL else None
-
-
-def _managed(cluster_id: int) -> bool:
-    return Cluster.objects.filter(pk=cluster_id, stood_down_at__isnull=True).exists()

@@ -36,7 +36,7 @@ def tidy(node_id: int, vm_ids: list[int]) -> None:
 def forbid_autostart(node_id: int, vm_ids: list[int]) -> None:
     """The cluster starts its machines; one that its host starts as well would run twice after a failover."""
     node = Node.objects.select_related("cluster", "access").filter(pk=node_id).first()
-    if node is None or not node.taken_in or node.cluster.stood_down_at is not None:
+    if node is None or not node.taken_in or not standing.acts(node.cluster_id):
         return
     try:
         with contextlib.closing(connect_to(node)) as host:

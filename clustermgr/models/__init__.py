@@ -1,6 +1,7 @@
 """Tables and constraints. No side effects, no signals; only `actions` write them."""
 
 from clustermgr.models.access import ApiToken, Membership, SignInLink
+from clustermgr.models.claim import Claim
 from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAccess, WatchShard
 from clustermgr.models.event import AuditEntry, Event
 from clustermgr.models.installation import Installation
@@ -12,6 +13,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "Candidate",
+    "Claim",
     "Cluster",
     "Drift",
     "Event",

@@ -13,6 +13,7 @@ from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmS
 from clustermgr.core.words import KINDS, state_word
 from clustermgr.models import Cluster, Drift, Operation, Vm, VolumeAccess
 from clustermgr.ports import clock
+from clustermgr.queries.claims import unclaimed
 from clustermgr.queries.rows import OLD_S, NodeRow, heard_at
 
 SHOWN = 12
@@ -35,8 +36,8 @@ class Attention:
 def attention(cluster: Cluster, nodes: list[NodeRow], unwatched: Mapping[int, int]) -> list[Attention]:
     """Everything there is to look at. `nodes` are the cluster's and `unwatched` says how many of a node's
     roles are unmonitored, both as the page has them already."""
-    found = [*_stood_down(cluster), *_unheard(cluster), *_nodes(nodes, unwatched), *_volumes(cluster)]
-    found += [*_roles(cluster), *_failed_moves(cluster)]
+    found = [*_stood_down(cluster), *_unheard(cluster), *(_unclaimed(cluster) if nodes else ())]
+    found += [*_nodes(nodes, unwatched), *_volumes(cluster), *_roles(cluster), *_failed_moves(cluster)]
     return sorted(found, key=lambda each: (_RANK[Level(each.level)], each.since is None, each.since))
 
 
@@ -58,6 +59,14 @@ def _unheard(cluster: Cluster) -> list[Attention]:
         return []
     text, detail = "The hosts are not being watched", "States are those last seen. Start the watch process."
     return [Attention(Level.WARNING, text, detail, last, view="nodes", ref=None, button="Open nodes")]
+
+
+def _unclaimed(cluster: Cluster) -> list[Attention]:
+    claim = unclaimed(cluster)
+    if claim is None or cluster.stood_down_at is not None:
+        return []
+    text = "A second copy of this manager would not be noticed"
+    return [Attention(Level.WARNING, text, claim.reason, claim.since, "storage", None, "Open storage")]
 
 
 def _nodes(rows: list[NodeRow], unwatched: Mapping[int, int]) -> Iterator[Attention]:

@@ -16,7 +16,7 @@ LONGEST_ID = 15  # digits; more of them fit no column
 
 def cluster(ref: str) -> Cluster:
     """By its slug or its name, with its watch."""
-    found = Cluster.objects.select_related("watch")
+    found = Cluster.objects.select_related("watch", "claim")
     name = ref.removeprefix("@")
     row = found.filter(slug=name).first() or found.filter(name__iexact=name).first()
     return row or _missing(finding("unknown_cluster", cluster=name))

@@ -57,7 +57,7 @@ def cluster_by_slug(slug: str) -> Cluster | None:
     roles = Vm.objects.filter(cluster=OuterRef("pk")).order_by().values("cluster").annotate(n=Count("pk"))
     failed = roles.filter(state=VmState.FAILED)
     counts = {"role_count": roles, "failed_count": failed}
-    found = Cluster.objects.select_related("watch").annotate(
+    found = Cluster.objects.select_related("watch", "claim").annotate(
         **{name: Coalesce(Subquery(rows.values("n")), 0) for name, rows in counts.items()}
     )
     return found.filter(slug=slug).first()

@@ -20,7 +20,7 @@ CHANGES = frozenset(
     {
         *("define", "undefine", "apply_settings", "stamp"),
         *("begin_start", "resume", "destroy", "begin_shutdown"),
-        *("begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file"),
+        *("begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file", "claim_marker"),
     }
 )
 
@@ -97,11 +97,12 @@ class Acts:
         self.names.append(name)
         return self.strike(call) if self.at == len(self.names) - 1 else call()
 
-    def install(self, patch: pytest.MonkeyPatch) -> Acts:
-        connect = works.connect_to
-        patch.setattr(works, "connect_to", lambda *args, **named: _Host(connect(*args, **named), self))
-        for name in ("step", "settle") if self.commits else ():
-            patch.setattr(leases, name, self._counted(name, getattr(leases, name)))
+    def install(self, patch: pytest.MonkeyPatch, job: Any = works, rows: Any = leases, *commits: str) -> Acts:
+        """`job`: whose hosts; `rows`: the module of the commits, which are `commits`."""
+        connect = job.connect_to
+        patch.setattr(job, "connect_to", lambda *args, **named: _Host(connect(*args, **named), self))
+        for name in (commits or ("step", "settle")) if self.commits else ():
+            patch.setattr(rows, name, self._counted(name, getattr(rows, name)))
         return self
 
     def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ def test_a_restored_database_looks_only_and_after_its_take_over_the_older_stands
         stage.run()
         assert epochs(stage) == {"epoch=2"}
     swept(stage, Watch(stage, "first again"), 15)
-    assert "a newer stamp of this very installation (epoch 2)" in cluster(stage).stood_down_reason
+    assert "its marker (epoch 2, session 1) lies on csv1" in cluster(stage).stood_down_reason
     with pytest.raises(ActionRefused, match="takes no orders"):
         vms.shut_down(actor=stage.actor, vm=stage.vm("web"))
     standing.take_over(actor=stage.actor, cluster=cluster(stage), confirm="Test")

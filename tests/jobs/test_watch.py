@@ -12,6 +12,7 @@ from clustermgr.core.states import NodeState, VmState, Wanted
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.drivers.registry import connect
 from clustermgr.jobs import eyes
+from clustermgr.jobs.claims import claim
 from clustermgr.jobs.watch import keep
 from clustermgr.jobs.watcher import LeaseLost, Watcher
 from clustermgr.models import Drift, Event, Holder, Node, Vm, WatchShard
@@ -19,13 +20,16 @@ from tests.jobs.conftest import Stage
 
 
 class Watch:
-    """A watcher whose eyes are looked through in turn, once in a virtual second."""
+    """A watcher whose eyes are looked through in turn, once in a virtual second. `claimed`: a worker has made
+    the marker of its session at once."""
 
-    def __init__(self, stage: Stage, owner: str = "me") -> None:
+    def __init__(self, stage: Stage, owner: str = "me", *, claimed: bool = True) -> None:
         self.stage = stage
         self.watcher = Watcher(stage.cluster.pk, owner, threads=False)
         assert watching.take(stage.cluster.pk, owner)
         self.watcher.tick()
+        if claimed:
+            claim(stage.cluster.pk)
 
     def seconds(self, count: int) -> None:
         for _ in range(count):
