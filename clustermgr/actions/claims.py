@@ -15,7 +15,7 @@ from clustermgr.actions._ledger import Change, change
 from clustermgr.actions.operations import ADMIT, DRIVE
 from clustermgr.core.markers import WAITS, ClaimState, Session, next_session, waits
 from clustermgr.core.states import OperationState
-from clustermgr.models import Claim, Installation, Operation
+from clustermgr.models import Claim, Installation, Operation, WatchShard
 from clustermgr.ports import clock, new_id
 from clustermgr.queries.claims import NOWHERE, places
 
@@ -46,6 +46,18 @@ def begin(cluster_id: int, epoch: int, *, stamp_after: bool = False) -> None:
             *("epoch", "session", "nonces", "state", "reason", "since", "stamp_after", "busy_until")
         ]
     )
+
+
+def begin_unwatched() -> None:
+    """A worker starts. Clusters that nobody watches get the intent of a session before anything is done for
+    them: this may be the start of a copy, whose rows tell of a world of long ago. It is waited for as any."""
+    now = clock().database_now()
+    watched = WatchShard.objects.filter(lease_expires__gt=now).values("cluster")
+    begun = Q(state=ClaimState.OPEN, since__gt=clock().now() - WAITS)
+    rows = Claim.objects.exclude(begun).exclude(cluster__in=watched)
+    for cluster_id in rows.values_list("cluster", flat=True):
+        with transaction.atomic(durable=True):
+            begin(cluster_id, Installation.objects.get(pk=1).epoch)
 
 
 def unsettled(cluster_id: int) -> bool:

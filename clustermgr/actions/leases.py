@@ -33,13 +33,13 @@ class LeaseLost(Exception):
 
 
 def claim(operation_id: int, owner: str) -> bool:
-    """Take an operation; False when somebody owns it, when a live migration has no slots yet, or when it is
-    not begun and its cluster waits for the claim of its session."""
+    """Take an operation; False when somebody owns it, when a live migration has no slots yet, or while its
+    cluster waits for the claim of its session: where a copy starts, the order may be of long ago."""
     now = clock().database_now()
     operation = Operation.objects.select_related("cluster", "vm", "source", "target").get(pk=operation_id)
     if operation.kind == OperationKind.LIVE_MIGRATION and not operation.slots.exists():
         return False
-    if operation.state == OperationState.QUEUED and claims.unsettled(operation.cluster_id):
+    if claims.unsettled(operation.cluster_id):
         _waits(operation)
         return False
     with change(operation.cluster_id) as tx:

@@ -7,6 +7,10 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator
 
+from celery.signals import worker_init
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, connection
+
 from clustermgr.actions import claims, standing
 from clustermgr.actions.claims import CLAIM
 from clustermgr.actions.markers import SWEEP
@@ -30,6 +34,17 @@ class CopyFound(Exception):
 
 class Overtaken(Exception):
     """A later session began meanwhile."""
+
+
+@worker_init.connect
+def _start(**_: object) -> None:
+    """Before this process takes its first message."""
+    try:
+        claims.begin_unwatched()
+    except (DatabaseError, ObjectDoesNotExist) as error:
+        log.warning("no session was begun at the start: %s", error)
+    finally:
+        connection.close()
 
 
 @app.task(name=CLAIM)

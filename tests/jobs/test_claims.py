@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clustermgr.actions import claims, standing, vms, watching
+from clustermgr.actions import claims, leases, standing, vms, watching
 from clustermgr.core.markers import ClaimState
 from clustermgr.core.states import OperationState, VmState
 from clustermgr.drivers.registry import connect
@@ -71,6 +71,28 @@ def test_nothing_is_begun_before_the_claim_and_all_of_it_after(stage: Stage) -> 
     swept(stage, watch, 10)
     assert stage.fresh(order).state == OperationState.SUCCEEDED
     assert stage.vm("web").state == VmState.RUNNING
+
+
+def test_an_order_that_lost_its_worker_waits_as_well(stage: Stage) -> None:
+    order = vms.shut_down(actor=stage.actor, vm=stage.vm("app"))
+    stage.runner.enqueued.clear()
+    killing.carry(stage, order.pk, seconds=1)
+    stage.clock.advance(30)
+    watching.take(stage.cluster.pk, "me")
+    assert not leases.claim(order.pk, "worker-2")
+    claim(stage.cluster.pk)
+    assert leases.claim(order.pk, "worker-2")
+
+
+def test_a_worker_that_starts_where_nobody_watches_waits_for_a_session(stage: Stage) -> None:
+    watch = Watch(stage)
+    claims.begin_unwatched()
+    assert (row(stage).state, row(stage).session) == (ClaimState.HELD, 1)
+    watching.free(stage.cluster.pk, watch.watcher.owner)
+    for _ in range(3):  # several processes start
+        claims.begin_unwatched()
+    assert (row(stage).state, row(stage).session) == (ClaimState.OPEN, 2)
+    assert claims.unsettled(stage.cluster.pk)
 
 
 def test_a_volume_that_does_not_answer_is_not_waited_for_for_ever(stage: Stage) -> None:
