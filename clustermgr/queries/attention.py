@@ -36,7 +36,7 @@ class Attention:
 def attention(cluster: Cluster, nodes: list[NodeRow], unwatched: Mapping[int, int]) -> list[Attention]:
     """Everything there is to look at. `nodes` are the cluster's and `unwatched` says how many of a node's
     roles are unmonitored, both as the page has them already."""
-    found = [*_stood_down(cluster), *_unheard(cluster), *(_unclaimed(cluster) if nodes else ())]
+    found = [*_stood_down(cluster), *_unheard(cluster, nodes), *(_unclaimed(cluster) if nodes else ())]
     found += [*_nodes(nodes, unwatched), *_volumes(cluster), *_roles(cluster), *_failed_moves(cluster)]
     return sorted(found, key=lambda each: (_RANK[Level(each.level)], each.since is None, each.since))
 
@@ -52,13 +52,17 @@ def _stood_down(cluster: Cluster) -> list[Attention]:
     return [Attention(Level.CRITICAL, text, detail, since, "management", ref=None, button="Open management")]
 
 
-def _unheard(cluster: Cluster) -> list[Attention]:
+def _unheard(cluster: Cluster, nodes: list[NodeRow]) -> list[Attention]:
     """While nobody looks at the hosts, nothing here may say that all is well."""
     last = heard_at(cluster)
-    if last is None or clock().now() - last < timedelta(seconds=OLD_S):
+    if not nodes or (last is not None and clock().now() - last < timedelta(seconds=OLD_S)):
         return []
-    text, detail = "The hosts are not being watched", "States are those last seen. Start the watch process."
-    return [Attention(Level.WARNING, text, detail, last, view="nodes", ref=None, button="Open nodes")]
+    level, text = Level.WARNING, "The hosts are not being watched"
+    detail = "States are those last seen. Start the watch process."
+    if last is None:
+        level, text = Level.INFO, "The hosts have not been looked at yet"
+        detail = "What is shown was read when they were added. The first look takes some seconds."
+    return [Attention(level, text, detail, last, view="nodes", ref=None, button="Open nodes")]
 
 
 def _unclaimed(cluster: Cluster) -> list[Attention]:
@@ -74,17 +78,19 @@ def _nodes(rows: list[NodeRow], unwatched: Mapping[int, int]) -> Iterator[Attent
     for row in rows:
         roles = unwatched.get(row.id, 0)
         told = f"{roles} role{' is' if roles == 1 else 's are'} unmonitored"
-        state = f"{row.name} is {state_word(row.state)}"
+        text = f"{row.name} is {state_word(row.state)}"
+        detail = f"{row.state_reason} {told}." if roles else row.state_reason
         if row.state in _BAD_NODES:
-            level, detail = _BAD_NODES[NodeState(row.state)], f"{row.state_reason} {told}."
-            yield Attention(level, state, detail.strip(), row.state_since, "node", row.id, "Open node")
+            level = _BAD_NODES[NodeState(row.state)]
         elif roles:
-            detail = f"{state}. {row.state_reason}".strip()
-            text = f"{told} on {row.name}"
-            yield Attention(Level.WARNING, text, detail, row.state_since, "node", row.id, "Open node")
+            level, text, detail = Level.WARNING, f"{told} on {row.name}", f"{text}. {row.state_reason}"
+        else:
+            continue
+        yield Attention(level, text, detail.strip(), row.state_since, "node", row.id, "Open node")
 
 
 _BAD_NODES = {
+    NodeState.JOINING: Level.INFO,
     NodeState.DOWN: Level.ERROR,
     NodeState.AGENT_DOWN: Level.ERROR,
     NodeState.ISOLATED: Level.WARNING,

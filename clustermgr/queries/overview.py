@@ -86,6 +86,7 @@ class Overview:
         return {
             "up": sum(row.shown_state == NodeState.UP for row in self.nodes),
             "paused": sum(row.shown_state == NodeState.PAUSED for row in self.nodes),
+            "joining": sum(row.state == NodeState.JOINING for row in self.nodes),
             "bad": sum(row.state not in (NodeState.UP, NodeState.JOINING) for row in self.nodes),
             "total": len(self.nodes),
         }
@@ -107,7 +108,9 @@ class Overview:
         levels = {each.level for each in self.attention}
         if Level.CRITICAL in levels or Level.ERROR in levels:
             return "err"
-        return "warn" if levels else "ok"
+        if Level.WARNING in levels:
+            return "warn"
+        return "move" if levels else "ok"
 
 
 def clusters() -> list[Any]:

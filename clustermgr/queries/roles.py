@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, QuerySet, Value, When
 from django.db.models.functions import Lower
 
-from clustermgr.core.states import ACTIVE, PRIORITY_RANK, VmState
+from clustermgr.core.states import ACTIVE, PRIORITY_RANK, NodeState, VmState
 from clustermgr.models import Cluster, Event, Holder, Node, Vm
 from clustermgr.queries.rows import OperationRow, VmRow, operation_row, operations, told, vm_rows_of, vms
 
@@ -90,6 +90,12 @@ def role_list(cluster: Cluster, wanted: RoleFilter) -> RoleList:
     total = len(page) if fits else _filtered(vms().filter(cluster=cluster), wanted).count()
     end = wanted.offset + len(page)
     return RoleList(vm_rows_of(page), total, wanted.offset, end if end < total else None)
+
+
+def joining(cluster: Cluster) -> list[str]:
+    """Names of the nodes that are still being read: why there may be no roles yet."""
+    found = Node.objects.filter(cluster=cluster, state=NodeState.JOINING)
+    return list(found.order_by("name").values_list("name", flat=True)[:5])
 
 
 def _filtered(found: QuerySet[Vm], wanted: RoleFilter) -> QuerySet[Vm]:

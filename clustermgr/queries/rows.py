@@ -347,7 +347,7 @@ def _node_row(row: Any) -> NodeRow:
         state=row.state,
         paused=row.paused,
         state_since=row.state_since,
-        state_reason=row.state_reason,
+        state_reason=row.state_reason or _joins(row),
         simulated=row.simulated,
         hypervisor=row.hypervisor,
         cpus=row.cpus,
@@ -361,3 +361,12 @@ def _node_row(row: Any) -> NodeRow:
         age=age,
         seen_at=seen_at,
     )
+
+
+def _joins(row: Node) -> str:
+    """Why a node is still Joining."""
+    if row.state != NodeState.JOINING:
+        return ""
+    if row.taken_in:
+        return "It answers again; its virtual machines are being compared with what is known of them."
+    return "It is being read for the first time; its virtual machines appear here after that."

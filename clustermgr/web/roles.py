@@ -40,6 +40,7 @@ def role_list(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {"wanted": wanted, "columns": COLUMNS, "states": STATE_CHOICES}
     if region not in {"selection", "role-detail", "actions"}:
         context["found"] = lazy(queries.role_list, here.cluster, wanted)
+        context["joining"] = lazy(queries.joining, here.cluster)
     selected = queries.whole(request.GET.get("sel", ""))
     if selected:
         context |= detail(here, selected, request.GET.get("tab", ""), PANE)

@@ -44,7 +44,7 @@ def test_a_node_that_is_gone_is_one_thing_whatever_was_on_it(world: SimpleNamesp
     assert told.detail == "No answer for 12 s. 8 roles are unmonitored."
 
 
-def test_unmonitored_roles_are_one_thing_of_a_node_that_comes_back(world: SimpleNamespace) -> None:
+def test_a_node_that_comes_back_says_what_goes_on(world: SimpleNamespace) -> None:
     world.drift.delete()
     world.two.state = NodeState.JOINING
     world.two.save()
