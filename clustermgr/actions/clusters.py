@@ -120,11 +120,16 @@ def declare_volume(*, actor: Actor, cluster: Cluster, name: str, kind: str) -> V
 def join(*, node: Node, inventory: Inventory, hints: Hints | None = None, actor: Actor = CLUSTER) -> list[Vm]:
     """Take a host in as it was just read, in a transaction of its own. Then it is Up.
 
-    Raises ActionRefused when another manager's stamp is on machines there: none is adopted.
+    Raises ActionRefused when another manager's stamp is on machines there: none is adopted. When one of them
+    is a VM of this cluster, the cluster stands down.
     """
     if theirs := standing.theirs(node.cluster_id, inventory.configs):
+        known = set(Vm.objects.filter(cluster=node.cluster_id).values_list("uuid", flat=True))
+        both = standing.theirs(node.cluster_id, [found for found in inventory.configs if found.uuid in known])
         with change(node.cluster_id) as tx:
             standing.kept_out(tx, node, theirs)
+            if both:
+                standing.rivals_seen(tx, [(f"{name} on {node.name}", it) for name, it in both], ours=True)
         vms = standing.named([name for name, _ in theirs])
         raise ActionRefused(finding("foreign_host", node=node.name, vms=vms, cluster=node.cluster.name))
     with change(node.cluster_id) as tx:

@@ -53,28 +53,31 @@ class Marks:
 
     # -- stamps --
     def config(self, view: Watched, found: Config) -> None:
-        """The stamp of one of the cluster's own VMs, read on its owner."""
-        role = view.roles.get(found.uuid)
-        if role is None or role.busy or role.owner != found.node:
+        """The stamp of one machine: of the cluster's own, read on its owner, and of any other on a member."""
+        role, node = view.roles.get(found.uuid), view.nodes[found.node]
+        ours = role is not None and role.owner == found.node
+        if ours and role is not None and role.busy:
             return
         mark, stamp = self._read(found)
         if mark == Mark.RIVAL and stamp is not None:
-            self.rivals.append((f"{role.name} on {view.nodes[found.node].name}", stamp))
-        elif mark == Mark.MISSING:
+            # Whose host it is that never was taken in is told by its inventory, which keeps it out.
+            if role is not None or node.taken_in:
+                self.rivals.append((f"{found.saved['name']} on {node.name}", stamp))
+        elif mark == Mark.MISSING and ours and role is not None:
             self._ask(STAMP, found.node, role.id)
 
     def inventory(self, view: Watched, found: Inventory) -> bool:
         """A host read as a whole; False keeps it out, because somebody else manages machines there."""
+        node = view.nodes[found.facts.node]
         for config in found.configs:
             mark, stamp = self._read(config)
             if mark != Mark.RIVAL or stamp is None:
                 continue
-            name, node = str(config.saved["name"]), found.facts.node
-            if config.uuid in view.roles:
-                self.rivals.append((f"{name} on {view.nodes[node].name}", stamp))
-            else:
-                self.foreign.setdefault(node, []).append((name, stamp))
-        return found.facts.node not in self.foreign
+            name = str(config.saved["name"])
+            self.foreign.setdefault(node.pk, []).append((name, stamp))
+            if config.uuid in view.roles or node.taken_in:
+                self.rivals.append((f"{name} on {node.name}", stamp))
+        return node.pk not in self.foreign
 
     def _read(self, found: Config) -> tuple[Mark, Stamp | None]:
         me = self._me or standing.identity(self.cluster_id)

@@ -18,6 +18,7 @@ from clustermgr.core.readings import Reading
 from clustermgr.drivers.contract import AgentDown, DriverError, HostDriver, HostUnreachable
 from clustermgr.jobs import readings
 from clustermgr.jobs.hosts import Way, must_be
+from clustermgr.jobs.turns import CONFIGS_LEAST_S, Turns
 from clustermgr.ports import clock
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,6 @@ T = TypeVar("T")
 DEADLINE_S = 4.0
 LOOK_S = 5.0
 VOLUMES_S = 15.0
-#: Every configuration is read once in 60 s; those of a small host more often, two in a second at most.
-CONFIGS_S = 60.0
-CONFIGS_LEAST_S = 10.0
 
 
 @dataclass(slots=True)
@@ -41,7 +39,7 @@ class Eye:
     known: str = ""
     fresh: bool = True
     phase: float = 0.0
-    wanted: frozenset[str] = frozenset()  # VMs whose configuration is read here; set by the watcher
+    wanted: frozenset[str] = frozenset()  # the cluster's VMs here; set by the watcher
     wake: threading.Event = field(default_factory=threading.Event)
     asked_at: float | None = None
     answered_at: float = float("-inf")
@@ -52,7 +50,7 @@ class Eye:
     _look_at: float = float("-inf")
     _volumes_at: float = float("-inf")
     _whole_at: float = float("-inf")
-    _configs_at: dict[str, float] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     # -- for the watcher's thread --
     def beat(self, since: float) -> Beat:
@@ -121,29 +119,17 @@ class Eye:
         if now >= self._look_at:
             first = self._look_at == float("-inf")
             self._look_at = now + LOOK_S * (self.phase if first and self.phase else 1.0)
-            yield self._ask(lambda: readings.look(self.node, host))
+            found = self._ask(lambda: readings.look(self.node, host))
+            self._turns.seen = found.seen
+            yield found
             yield readings.load(self.node, self._ask(host.sample))
         if now >= self._volumes_at:
             self._volumes_at = now + VOLUMES_S
             yield readings.volumes(self.node, self._ask(host.volumes))
-        for uuid in self._configs_due(now):
+        for uuid in self._turns.due(now, self.wanted):
             config = self._ask(partial(readings.config, self.node, uuid, host))
             if config is not None:
                 yield config
-
-    def _configs_due(self, now: float) -> list[str]:
-        period = min(CONFIGS_S, max(CONFIGS_LEAST_S, len(self.wanted) / 2))
-        at = self._configs_at
-        if at.keys() != self.wanted:
-            wanted = sorted(self.wanted)
-            for index, uuid in enumerate(wanted):
-                at.setdefault(uuid, now + period * index / len(wanted))
-            for uuid in at.keys() - self.wanted:
-                del at[uuid]
-        due = sorted((when, uuid) for uuid, when in at.items() if when <= now)[:3]
-        for _, uuid in due:
-            at[uuid] = now + period
-        return [uuid for _, uuid in due]
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Make one call. Any answer, even a refusal, is a sign of life."""
