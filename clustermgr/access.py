@@ -32,6 +32,7 @@ VERBS: dict[str, Role] = {
     "add_node": Role.ADMINISTRATOR,
     "change_access": Role.ADMINISTRATOR,
     "evict_node": Role.ADMINISTRATOR,
+    "declare_volume": Role.ADMINISTRATOR,
     "stand_down": Role.ADMINISTRATOR,
     "resume_cluster": Role.ADMINISTRATOR,
     "take_over": Role.ADMINISTRATOR,

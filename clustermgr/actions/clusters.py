@@ -14,11 +14,12 @@ from django.utils.text import slugify
 from clustermgr.access import CLUSTER, Actor, require
 from clustermgr.actions import seen_hosts, standing
 from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.actions.volumes import of_disks
 from clustermgr.core import names
 from clustermgr.core.drift import pending
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.readings import Config, Inventory, Seen
-from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, VolumeKind, Wanted
+from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, Wanted
 from clustermgr.errors import ActionRefused
 from clustermgr.models import AuditEntry, Cluster, Holder, Node, Vm, Volume, WatchShard
 from clustermgr.ports import clock
@@ -109,14 +110,6 @@ def add_node(
     return node
 
 
-def declare_volume(*, actor: Actor, cluster: Cluster, name: str, kind: str) -> Volume:
-    """Say what a volume is, for hosts that do not know themselves (a directory pool may be shared or not)."""
-    require(actor, "change_settings")
-    said = {"kind": VolumeKind(kind), "declared": True}
-    row, _ = Volume.objects.get_or_create(cluster=cluster, name=name, defaults=said)
-    return row
-
-
 def join(*, node: Node, inventory: Inventory, hints: Hints | None = None, actor: Actor = CLUSTER) -> list[Vm]:
     """Take a host in as it was just read, in a transaction of its own. Then it is Up.
 
@@ -169,7 +162,7 @@ def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str
         uuid=config.uuid,
         name=str(agreed["name"])[:100],
         owner=node,
-        volume=_volume_of(node, agreed),
+        volume=of_disks(list(Volume.objects.filter(cluster=node.cluster_id)), agreed),
         state=seen.state,
         state_since=tx.now,
         state_reason=seen.reason if seen.state == "failed" else "",
@@ -194,16 +187,6 @@ def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str
     tx.event("vm_added", vm=vm, node=node, actor=actor.name)
     tx.touch(vm, "roles")
     return vm
-
-
-def _volume_of(node: Node, settings: Mapping[str, Any]) -> Volume | None:
-    """The volume of the first disk, by the name that the host gave or by where its file lies."""
-    for disk in settings["disks"]:
-        for volume in Volume.objects.filter(cluster=node.cluster_id):
-            inside = volume.path and disk["path"].startswith(volume.path.rstrip("/") + "/")
-            if disk["volume"] == volume.name or (not disk["volume"] and inside):
-                return volume
-    return None
 
 
 def _ids(node: Node, names: Any) -> list[int]:

@@ -17,6 +17,7 @@ from clustermgr.actions._ledger import change
 from clustermgr.actions.first_looks import FirstLooks
 from clustermgr.actions.markers import Markers
 from clustermgr.actions.marks import Marks
+from clustermgr.actions.volumes import find_disks
 from clustermgr.core import health
 from clustermgr.core.health import SILENT_STATES, Word
 from clustermgr.core.picture import Picture
@@ -272,6 +273,8 @@ class Observer:
                 seen_hosts.facts(tx, nodes[facts.node], facts)
             for volumes in sweep.volumes:
                 seen_hosts.volumes(tx, nodes[volumes.node], volumes)
+            if sweep.volumes:
+                find_disks(tx)
             seen_vms.judgements(tx, nodes, sweep.judged)
             if sweep.held:
                 seen_vms.held(tx, sweep.held)

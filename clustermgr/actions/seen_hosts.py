@@ -77,7 +77,7 @@ def volumes(tx: Change, node: Node, found: VolumesSeen) -> None:
 
 
 def _new_volume(tx: Change, node: Node, seen: VolumeSeen) -> Volume:
-    # A host that does not know what it has says "": taken for a disk of its own until a second node shows it.
+    # A host that does not know what it has says "": a disk of its own, until somebody declares it shared.
     kind = VolumeKind(seen.kind or VolumeKind.DISK)
     owner = node if kind == VolumeKind.DISK and seen.active else None
     return Volume.objects.create(
@@ -95,8 +95,10 @@ def _volume(tx: Change, node: Node, row: Volume, seen: VolumeSeen) -> None:
     if seen.active and row.kind == VolumeKind.DISK and row.owner_id != node.pk:
         if not _active_on_owner(row):
             values["owner"] = node
-        elif not (seen.kind or row.declared) and row.path == seen.path:
-            values |= {"kind": VolumeKind.CSV, "owner": None}
+    elif row.kind == VolumeKind.CSV and not (seen.kind or row.declared):
+        # Two nodes with one name and one path are no proof: /var/lib/libvirt/images is on every host.
+        values |= {"kind": VolumeKind.DISK, "owner": node if seen.active else None}
+        tx.event("volume_not_declared", level=Level.WARNING, node=node, volume=row.name)
     changed = {name: value for name, value in values.items() if getattr(row, name) != value}
     if changed:
         tx.update(row, observed_at=tx.now, **changed)

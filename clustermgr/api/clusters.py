@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field, StrictBool, StrictInt
 
-from clustermgr.actions import properties
+from clustermgr.actions import properties, volumes
 from clustermgr.api.auth import actor, needs
 from clustermgr.api.shapes import (
     AuditList,
@@ -20,6 +20,7 @@ from clustermgr.api.shapes import (
 )
 from clustermgr.api.values import Body, Id, Key, Limit, Ref, Text
 from clustermgr.core.cluster_rules import FIELDS
+from clustermgr.core.states import VolumeKind
 from clustermgr.queries import events, find, nodes, overview
 
 router = Router(tags=["clusters"])
@@ -70,6 +71,22 @@ def change_cluster(request: HttpRequest, cluster: Ref, order: PropertiesOrder, k
 def list_volumes(request: HttpRequest, cluster: Ref) -> Any:
     """Cluster Shared Volumes and cluster disks, with each node's access."""
     return nodes.storage(find.cluster(cluster)).rows
+
+
+class Declaration(Body):
+    """`csv`: every node that has it reads and writes the same files; `disk`: one node at a time."""
+
+    kind: VolumeKind
+
+
+@router.post("/{cluster}/volumes/{volume}/declare", response=or_problem(Volume), **needs("declare_volume"))
+def declare_volume(
+    request: HttpRequest, cluster: Ref, volume: Ref, order: Declaration, key: Key = None
+) -> Any:
+    """Say what a volume is, where its hosts cannot know whether they share it."""
+    here = find.cluster(cluster)
+    row = volumes.declare_volume(actor=actor(request), volume=find.volume(here, volume), kind=order.kind)
+    return next(each for each in nodes.storage(here).rows if each.id == row.pk)
 
 
 @router.get("/{cluster}/networks", response=or_problem(list[Network]), **needs("view"))

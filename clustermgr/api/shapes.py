@@ -282,9 +282,12 @@ class Cell(Schema):
 
 
 class Volume(Schema):
+    """`declared`: an administrator said what kind it is; otherwise its hosts did."""
+
     id: int
     name: str
     kind: str
+    declared: bool
     path: str
     file_system: str
     owner: str

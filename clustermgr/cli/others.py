@@ -5,7 +5,7 @@ from __future__ import annotations
 from clustermgr.cli import show
 from clustermgr.cli.client import path
 from clustermgr.cli.session import Session
-from clustermgr.cli.table import LIMIT, NODE, NUMBER, Verb, option
+from clustermgr.cli.table import LIMIT, NODE, NUMBER, YES, Verb, option
 
 NODES = {
     "name": "NAME",
@@ -66,6 +66,7 @@ CLUSTERS = {
 VOLUMES = {
     "name": "NAME",
     "kind": "KIND",
+    "declared": "DECLARED",
     "owner": "OWNER",
     "used_bytes": "USED",
     "capacity_bytes": "OF",
@@ -161,6 +162,14 @@ def cluster_volumes(call: Session) -> None:
     _matrix(call, "volumes", VOLUMES)
 
 
+def declare_volume(call: Session) -> None:
+    name, kind = call.args.name, call.args.kind
+    if kind == "csv":
+        call.confirm(f"If the nodes do not share {name}, machines may start from another disk.")
+    found = call.client.order("POST", call.here("volumes", name, "declare"), {"kind": kind})
+    call.tell(found, show.plain(f"The volume {found['name']} is declared: {found['kind']}."))
+
+
 def cluster_networks(call: Session) -> None:
     _matrix(call, "networks", NETWORKS)
 
@@ -224,6 +233,11 @@ VERBS = (
     Verb("cluster", "list", "view", "list clusters", cluster_list, in_cluster=False),
     Verb("cluster", "show", "view", "counters, and what needs attention", cluster_show),
     Verb("cluster", "volumes", "view", "volumes, and which nodes reach them", cluster_volumes),
+    Verb("cluster", "declare-volume", "declare_volume", "say whether its nodes share it", declare_volume, (
+        option("name", "name or id"),
+        option("--kind", "csv: every node at once; disk: one", choices=("csv", "disk"), required=True),
+        YES,
+    )),
     Verb("cluster", "networks", "view", "networks, and which nodes carry them", cluster_networks),
     Verb("cluster", "audit", "view_audit", "who ordered what", cluster_audit, (
         SEARCH,

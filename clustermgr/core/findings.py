@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "tasks keep its name.",
     "unknown_cluster": "There is no cluster called “{cluster}” here.",
     "unknown_operation": "There is no task {operation} in {cluster}.",
+    "unknown_volume": "There is no volume called “{volume}” in {cluster}.",
     "unknown_event": "There is no event {event} in {cluster}.",
     "unknown_token": "There is no token {token} that you may see.",
     # tokens and what a program sends
@@ -89,6 +90,8 @@ SENTENCES: dict[str, str] = {
     "not_possible_owner": "{node} is not a possible owner of {vm}.",
     "no_memory": "{node} has {free} free and {vm} needs {needed}.",
     "volume_not_visible": "{node} does not see the volume {volume} on which {vm} lies.",
+    "volume_unknown": "The disk of {vm} lies on no volume that {node} is known to share. Put it on one, or "
+    "make a storage pool of the same name over its folder on every node.",
     "cluster_disk": "{vm} lies on the cluster disk {volume}, which only its owner {node} can use; virtual "
     "machines on a cluster disk move together with it.",
     "network_missing": "{node} has no network “{network}”, which {vm} uses.",

@@ -78,6 +78,8 @@ def obstacles(vm: VmView, node: NodeView, cluster: ClusterView, kind: OperationK
 
 def _storage(vm: VmView, node: NodeView, cluster: ClusterView) -> Iterator[Finding]:
     if vm.volume is None:
+        if vm.has_disks:
+            yield finding("volume_unknown", vm=vm.name, node=node.name)
         return
     if vm.volume_is_disk:
         owner = cluster.nodes[vm.owner].name

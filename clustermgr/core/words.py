@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clustermgr.core.states import OfflineAction, OperationKind
+from clustermgr.core.states import OfflineAction, OperationKind, VolumeKind
 
 KINDS: dict[str, str] = {
     OperationKind.LIVE_MIGRATION: "Live migration",
@@ -24,6 +24,11 @@ OFFLINE_ACTIONS: dict[str, str] = {
     OfflineAction.SHUT_DOWN: "Shut down",
     OfflineAction.SHUT_DOWN_FORCED: "Shut down (forced)",
     OfflineAction.TURN_OFF: "Turn off",
+}
+
+VOLUME_KINDS: dict[str, str] = {
+    VolumeKind.CSV: "Cluster Shared Volume",
+    VolumeKind.DISK: "cluster disk",
 }
 
 

@@ -39,6 +39,7 @@ class VmView:
     volume: int | None = None
     volume_name: str = ""
     volume_is_disk: bool = False
+    has_disks: bool = False
     networks: frozenset[str] = frozenset()
     possible: tuple[int, ...] = ()
     preferred: tuple[int, ...] = ()

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.states import OperationKind
 from clustermgr.errors import ActionRefused
-from clustermgr.models import ApiToken, Cluster, Drift, Node, Operation, Vm
+from clustermgr.models import ApiToken, Cluster, Drift, Node, Operation, Vm, Volume
 
 LONGEST_ID = 15  # digits; more of them fit no column
 
@@ -39,6 +39,11 @@ def no_role(cluster: Cluster, pk: int) -> Finding:
     if row is None:
         return finding("unknown_vm", vm=pk, cluster=cluster.name)
     return finding("role_removed", vm=row.gone_vm, cluster=cluster.name, who=row.requested_by)
+
+
+def volume(cluster: Cluster, ref: str) -> Volume:
+    rows = Volume.objects.filter(cluster=cluster)
+    return _one(rows, ref) or _missing(finding("unknown_volume", volume=ref, cluster=cluster.name))
 
 
 def operation(cluster: Cluster, pk: int) -> Operation:

@@ -98,6 +98,7 @@ class VolumeRow:
     used_bytes: int
     roles: int
     cells: list[Cell]
+    declared: bool = False
 
     @property
     def percent(self) -> float:
@@ -140,6 +141,7 @@ def storage(cluster: Cluster) -> Matrix:
             used_bytes=volume.used_bytes,
             roles=volume.roles,
             cells=[_cell(volume, node, access.get((volume.pk, node.pk))) for node in columns],
+            declared=volume.declared,
         )
         for volume in found.order_by("name")[:PAGE]
     ]

@@ -85,6 +85,7 @@ def vm_view(vm: Vm) -> VmView:
         volume=vm.volume_id,
         volume_name=volume.name if volume else "",
         volume_is_disk=bool(volume and volume.kind == "disk"),
+        has_disks=bool(vm.settings.get("disks")),
         networks=frozenset(nic["network"] for nic in vm.settings.get("nics", ()) if nic.get("network")),
         possible=tuple(vm.possible_owners),
         preferred=tuple(vm.preferred_owners),

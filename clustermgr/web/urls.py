@@ -20,6 +20,7 @@ from clustermgr.web import (
     roles,
     settings,
     tokens,
+    volumes,
 )
 
 
@@ -64,6 +65,7 @@ urlpatterns = [
     path(C + "nodes/<id:pk>/access/", hosts.change_access, name="node-access"),
     path(C + "nodes/<id:pk>/evict/", hosts.evict, name="node-evict"),
     path(C + "storage/volumes/", nodes.storage, name="storage"),
+    path(C + "storage/volumes/<id:pk>/declare/", volumes.declare, name="volume-declare"),
     path(C + "networks/", nodes.networks, name="networks"),
     path(C + "migrations/", operations.migrations, name="migrations"),
     path(C + "tasks/", operations.tasks, name="tasks"),

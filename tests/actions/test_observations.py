@@ -148,15 +148,32 @@ def volumes(hall: Hall, *, reachable: bool) -> VolumesSeen:
     return VolumesSeen(hall.nodes[0].pk, (seen,))
 
 
-@pytest.mark.parametrize(("declared", "kind", "owner"), [(True, "disk", "hv-01"), (False, "csv", None)])
-def test_a_disk_that_two_hosts_have_active(hall: Hall, declared: bool, kind: str, owner: str | None) -> None:
-    """Taken for a CSV when nobody said what it is; what an administrator said stands."""
-    Volume.objects.create(cluster=hall.cluster, name="d1", kind="disk", declared=declared)
+@pytest.mark.parametrize(
+    ("before", "declared", "kind", "owner"),
+    [
+        ("disk", True, "disk", "hv-01"),
+        ("disk", False, "disk", "hv-01"),
+        ("csv", True, "csv", None),
+        ("csv", False, "disk", "hv-01"),
+    ],
+)
+def test_a_directory_that_two_hosts_have_is_shared_only_when_somebody_said_so(
+    hall: Hall, before: str, declared: bool, kind: str, owner: str | None
+) -> None:
+    Volume.objects.create(cluster=hall.cluster, name="d1", kind=before, declared=declared)
     for node in (*hall.nodes, *hall.nodes):
         seen = VolumeSeen("d1", "", "/d1", True, True, 1 << 40, 1 << 30)
         hall.observer.observe([VolumesSeen(node.pk, (seen,))])
     row = Volume.objects.get()
     assert (row.kind, row.owner and row.owner.name) == (kind, owner)
+    assert codes().count("volume_not_declared") == (before != kind)
+
+
+def test_a_machine_is_found_on_its_volume_when_that_is_seen(hall: Hall) -> None:
+    disk = {"path": "/csv1/web01.qcow2", "volume": "", "size_mib": 1}
+    Vm.objects.filter(pk=hall.web.pk).update(settings={"disks": [disk]})
+    hall.observer.observe([volumes(hall, reachable=True)])
+    assert Vm.objects.get(pk=hall.web.pk).volume == Volume.objects.get(name="csv1")
 
 
 def test_a_volume_that_one_node_loses_is_told_for_that_node(hall: Hall) -> None:

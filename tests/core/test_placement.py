@@ -67,5 +67,15 @@ def test_a_cluster_disk_keeps_its_vms_together() -> None:
     assert found["hv-02"][1] == ["cluster_disk"]
 
 
+def test_a_disk_on_no_known_volume_keeps_its_vm_where_it_is() -> None:
+    somewhere = replace(WEB, volume=None, volume_name="", has_disks=True)
+    for kind in (LIVE, OperationKind.MOVE, OperationKind.RECOVERY):
+        assert verdicts(somewhere, node(1), node(2), kind=kind)["hv-02"][1] == ["volume_unknown"]
+
+
+def test_a_vm_without_disks_needs_no_volume() -> None:
+    assert verdicts(replace(WEB, volume=None, volume_name=""), node(1), node(2))["hv-02"][1] == []
+
+
 def test_an_off_vm_needs_no_memory() -> None:
     assert verdicts(replace(WEB, state="off"), node(1), node(2, committed_mib=65000))["hv-02"][1] == []

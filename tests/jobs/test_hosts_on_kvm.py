@@ -95,6 +95,7 @@ def test_a_guest_moves_between_a_host_by_ssh_and_one_by_tls_and_one_leaves(site:
     assert {one.state, two.state} == {NodeState.UP}
     assert one.access.means == "uploaded ssh key"
     assert Vm.objects.get(name="counter").owner == one
+    site.order("/volumes/csv1/declare", {"kind": "csv"}, 200)
     site.migrate("counter", "kvm-02")
     site.migrate("counter", "kvm-01")
     held = site.order("/nodes/kvm-02/evict", {"name": "kvm-02"}, 409)

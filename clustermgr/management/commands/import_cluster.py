@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from clustermgr.access import Actor
-from clustermgr.actions import clusters
+from clustermgr.actions import clusters, volumes
 from clustermgr.core.states import Role
 from clustermgr.drivers import registry
 from clustermgr.drivers.contract import Unsupported
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                 migration_bandwidth_mib_s=int(described.get("migration_bandwidth_mib_s", 0)),
             )
         for volume in described.get("volumes", ()):
-            clusters.declare_volume(actor=SETUP, cluster=cluster, name=volume["name"], kind=volume["kind"])
+            volumes.declare_ahead(actor=SETUP, cluster=cluster, name=volume["name"], kind=volume["kind"])
         return cluster
 
     def _node(self, cluster: Cluster, described: dict[str, Any]) -> Node:
