@@ -74,6 +74,8 @@ def volumes(tx: Change, node: Node, found: VolumesSeen) -> None:
         _access(tx, node, row, access.pop(row.pk, None), active=seen.active, reachable=seen.reachable)
     for lost in access.values():
         _access(tx, node, lost.volume, lost, active=False, reachable=False)
+    if found.trouble:
+        tx.event("storage_silent", level=Level.ERROR, node=node, reason=found.trouble)
 
 
 def _new_volume(tx: Change, node: Node, seen: VolumeSeen) -> Volume:

@@ -52,6 +52,7 @@ SENTENCES: dict[str, str] = {
     "node_agent_down": "The machine of {node} answers, but nothing of its hypervisor is seen: {reason}",
     "volume_lost": "{node} no longer reaches the volume {volume}.",
     "volume_found": "{node} reaches the volume {volume} again.",
+    "storage_silent": "The storage of {node} does not answer; its volumes count as not reachable: {reason}",
     "volume_declared": "The volume {volume} was declared a {kind}.",
     "volume_not_declared": "The volume {volume} counts as a disk of one node: {node} does not say that it is "
     "shared. Declare it on the Storage page if every node shows the same files there.",

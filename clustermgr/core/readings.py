@@ -64,8 +64,11 @@ class VolumeSeen:
 
 @dataclass(frozen=True, slots=True)
 class VolumesSeen:
+    """Every volume of one node; none, with the `trouble`, while its storage does not answer."""
+
     node: int
     volumes: tuple[VolumeSeen, ...]
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

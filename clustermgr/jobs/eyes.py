@@ -18,6 +18,7 @@ from clustermgr.core.readings import Reading
 from clustermgr.drivers.contract import AgentDown, DriverError, HostDriver, HostUnreachable
 from clustermgr.jobs import readings
 from clustermgr.jobs.hosts import Way, must_be
+from clustermgr.jobs.stock import Stock
 from clustermgr.jobs.turns import CONFIGS_LEAST_S, Turns
 from clustermgr.ports import clock
 
@@ -26,7 +27,6 @@ T = TypeVar("T")
 
 DEADLINE_S = 4.0
 LOOK_S = 5.0
-VOLUMES_S = 15.0
 
 
 @dataclass(slots=True)
@@ -48,9 +48,12 @@ class Eye:
     trouble: str = ""  # why it saw nothing the last time
     _host: HostDriver | None = None
     _look_at: float = float("-inf")
-    _volumes_at: float = float("-inf")
     _whole_at: float = float("-inf")
     _turns: Turns = field(default_factory=Turns)
+    _stock: Stock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stock = Stock(self.node)
 
     # -- for the watcher's thread --
     def beat(self, since: float) -> Beat:
@@ -98,12 +101,23 @@ class Eye:
         opening = self._host is None
         host, uuid = self._ask(self._reach)
         if self.fresh:
-            found = self._ask(lambda: readings.inventory(self.node, host, configs=True))
-            self.known, self.fresh, self._whole_at = uuid, False, clock().monotonic()
-            yield found
+            yield from self._whole(host, uuid)
         elif opening:
             yield readings.facts(self.node, self._ask(host.facts))
         yield from self._due(host)
+
+    def _whole(self, host: HostDriver, uuid: str) -> Iterator[Reading]:
+        """The whole inventory; while the host's storage does not answer only that."""
+        now = clock().monotonic()
+        if self._stock.trouble and now < self._stock.due_at:
+            return
+        seen = self._stock.read(host, self._ask, now)
+        if seen.trouble:
+            yield seen
+            return
+        found = self._ask(lambda: readings.inventory(self.node, host, configs=True, volumes_seen=seen))
+        self.known, self.fresh, self._whole_at = uuid, False, clock().monotonic()
+        yield found
 
     def _reach(self) -> tuple[HostDriver, str]:
         """The connection, proved by a ping. Another host's answer is none."""
@@ -123,10 +137,10 @@ class Eye:
             self._turns.seen = found.seen
             yield found
             yield readings.load(self.node, self._ask(host.sample))
-        if now >= self._volumes_at:
-            self._volumes_at = now + VOLUMES_S
-            yield readings.volumes(self.node, self._ask(host.volumes))
-        for uuid in self._turns.due(now, self.wanted):
+        if now >= self._stock.due_at:
+            yield self._stock.read(host, self._ask, now)
+        # A configuration names the volumes of its disks, so it is read from the storage, too.
+        for uuid in () if self._stock.trouble else self._turns.due(now, self.wanted):
             config = self._ask(partial(readings.config, self.node, uuid, host))
             if config is not None:
                 yield config
@@ -153,7 +167,8 @@ class Eye:
         self.refused = refused
         self.failed_at = clock().monotonic()
         self.asked_at = None
-        self._look_at = self._volumes_at = float("-inf")
+        self._look_at = float("-inf")
+        self._stock.reopened()
         self._close()
 
     def _note(self, sentence: str) -> None:

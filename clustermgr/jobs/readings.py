@@ -115,12 +115,16 @@ def facts(node: int, found: HostFacts) -> r.Facts:
     )
 
 
-def inventory(node: int, host: HostDriver, *, configs: bool) -> r.Inventory:
-    """Facts, volumes and VMs of one host; with `configs` every VM's configuration too."""
+def inventory(
+    node: int, host: HostDriver, *, configs: bool, volumes_seen: r.VolumesSeen | None = None
+) -> r.Inventory:
+    """Facts, volumes (or those that were just seen) and VMs of one host; with `configs` every VM's
+    configuration too."""
     known = facts(node, host.facts())
     found = look(node, host)
     read = [config(node, uuid, host) for uuid in found.seen] if configs else []
-    return r.Inventory(known, volumes(node, host.volumes()), found, tuple(c for c in read if c))
+    shelves = volumes_seen or volumes(node, host.volumes())
+    return r.Inventory(known, shelves, found, tuple(c for c in read if c))
 
 
 def tested(found: Probe) -> r.Probed:

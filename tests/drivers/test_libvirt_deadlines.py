@@ -37,3 +37,14 @@ def test_what_a_stuck_call_uses_is_freed_only_after_it_returned() -> None:
     assert not freed.wait(0.1)
     returns.set()
     assert freed.wait(5)
+
+
+def test_a_stuck_call_is_known_until_it_returns() -> None:
+    caller, returns = Caller(), threading.Event()
+    assert not caller.stuck
+    with pytest.raises(Stuck):
+        caller.call(returns.wait, 0.01)
+    assert caller.stuck
+    returns.set()
+    caller.wait_for_stuck()
+    assert not caller.stuck

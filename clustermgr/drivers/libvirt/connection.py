@@ -93,6 +93,11 @@ class Connection:
         self._caller = Caller()
         self._lost = False
 
+    @property
+    def stuck(self) -> bool:
+        """Whether an earlier call still holds a thread of the daemon's."""
+        return self._caller.stuck
+
     def call(self, doing: str, function: Callable[[libvirt.virConnect], T]) -> T:
         """`function` of the connection. `doing` completes “could not …”. Raises the contract's errors."""
         if self._lost:

@@ -71,6 +71,11 @@ class Caller:
     def exhausted(self) -> bool:
         return len(self._stuck) >= MOST_STUCK
 
+    @property
+    def stuck(self) -> bool:
+        """Whether a call that was left behind has not returned yet."""
+        return any(not task.wait(0) for task in self._stuck)
+
     def wait_for_stuck(self) -> None:
         """Until every call that was left behind has returned, however long that takes."""
         for task in self._stuck:

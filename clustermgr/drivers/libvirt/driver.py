@@ -68,6 +68,8 @@ class LibvirtHost:
         return self._call("measure itself", self._sampler.sample)
 
     def volumes(self) -> list[contract.VolumeSight]:
+        if self._connection.stuck:
+            raise Busy("An earlier look at this host's storage has not come back yet.")
         self._folders = None
         return self._call("list its volumes", storage.volumes)
 
