@@ -19,4 +19,5 @@ app.conf.imports = (
     "clustermgr.jobs.claims",
     "clustermgr.jobs.stamps",
     "clustermgr.jobs.tidying",
+    "clustermgr.jobs.retention",
 )

@@ -276,6 +276,11 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+# -- how long the past is kept, in days -------------------------------------------------------------------
+
+HISTORY_DAYS = 90  # tasks that ended, and events
+AUDIT_DAYS = 365
+
 # -- what programs read: metrics, and the log's form ------------------------------------------------------
 
 METRICS_FROM = env_networks("CLUSTERMGR_METRICS_FROM")

@@ -32,7 +32,7 @@ class Marks:
     """Filled during a sweep, emptied by `write` at its end."""
 
     cluster_id: int
-    wakes: list[tuple[str, int, list[int]]] = field(default_factory=list)  # job, node, VMs
+    wakes: list[tuple[str, int, object]] = field(default_factory=list)  # job, node, VM or (VM, what is seen)
     rivals: list[tuple[str, Stamp]] = field(default_factory=list)
     foreign: dict[int, list[tuple[str, Stamp]]] = field(default_factory=dict)  # node kept out -> its VMs
     down: bool = False
@@ -109,7 +109,9 @@ class Marks:
             owner = view.nodes.get(role.owner)
             answers = owner is not None and owner.state == NodeState.UP
             if answers and (look.began - since).total_seconds() >= STALE_S:
-                self._ask(TIDY, look.node, role.id)
+                # What was seen when it was kept: as long as that stays, it is kept without another order.
+                seen_as = f"{seen.state} {seen.reason}; {role.state} on {owner.name if owner else ''}"
+                self._ask(TIDY, look.node, role.id, [role.id, seen_as])
         for key in [key for key in self._stale if key[0] == look.node and key[1] not in look.seen]:
             del self._stale[key]
 
@@ -125,12 +127,12 @@ class Marks:
             key: at for key, at in self._asked.items() if not isinstance(key, tuple) or key[1] != node
         }
 
-    def _ask(self, job: str, node: int, vm: int) -> None:
+    def _ask(self, job: str, node: int, vm: int, words: object = None) -> None:
         now = clock().monotonic()
         if self.down or now - self._asked.get((job, node, vm), float("-inf")) < AGAIN_S[job]:
             return
         self._asked[job, node, vm] = now
-        self.wakes.append((job, node, [vm]))
+        self.wakes.append((job, node, words or vm))
 
     # -- the end of a sweep --
     def write(self, tx: Change, view: Watched) -> None:
@@ -139,14 +141,14 @@ class Marks:
             standing.rivals_seen(tx, self.rivals, ours=True)
         for node, found in self.foreign.items():
             standing.kept_out(tx, view.nodes[node], found)
-        for job, node, vms in _together(self.wakes):
-            tx.enqueue(job, node, vms, queue="default")
+        for (job, node), each in _together(self.wakes).items():
+            tx.enqueue(job, node, each, queue="default")
         self.wakes, self.rivals, self.foreign = [], [], {}
 
 
-def _together(wakes: Iterable[tuple[str, int, list[int]]]) -> list[tuple[str, int, list[int]]]:
+def _together(wakes: Iterable[tuple[str, int, object]]) -> dict[tuple[str, int], list[object]]:
     """One message for each job and node."""
-    found: dict[tuple[str, int], list[int]] = {}
-    for job, node, vms in wakes:
-        found.setdefault((job, node), []).extend(vms)
-    return [(job, node, vms) for (job, node), vms in found.items()]
+    found: dict[tuple[str, int], list[object]] = {}
+    for job, node, each in wakes:
+        found.setdefault((job, node), []).append(each)
+    return found

@@ -7,6 +7,7 @@ SCHEDULE: tuple[tuple[str, float, str], ...] = (
     ("clustermgr.jobs.engine.decide_all", 5.0, "engine"),
     ("clustermgr.jobs.watch.keep", 2.0, "default"),
     ("clustermgr.jobs.candidates.keep", 10.0, "default"),
+    ("clustermgr.jobs.retention.prune", 3600.0, "default"),
 )
 
 

@@ -24,12 +24,13 @@ ADVICE = "Look at it on its host. When it is of no use, remove it there: virsh u
 
 
 @app.task(name=TIDY)
-def tidy(node_id: int, vm_ids: list[int]) -> None:
+def tidy(node_id: int, found: list[tuple[int, str]]) -> None:
     """Order the removal of what was left behind on a node; an operation does it, so that nobody moves it
-    meanwhile."""
+    meanwhile. `found`: (VM, what the watch saw of it)."""
     node = Node.objects.filter(pk=node_id).first()
-    for vm in Vm.objects.filter(pk__in=vm_ids).select_related("owner", "cluster") if node else ():
-        tidying.order(vm, node)
+    seen = dict(found)
+    for vm in Vm.objects.filter(pk__in=seen).select_related("owner", "cluster") if node else ():
+        tidying.order(vm, node, seen[vm.pk])
 
 
 @app.task(name=NO_AUTOSTART)
@@ -108,6 +109,7 @@ def _remove(work: Work) -> None:
 
 def _keep(work: Work, reason: str) -> None:
     op = work.operation
+    leases.step(op, step=tidying.KEPT)
     outcome = f"The definition of {op.vm.name} on {op.source.name} was left: {reason}"
     _end(work, OperationState.FAILED, outcome, "stale_definition_kept", Level.WARNING, ADVICE, reason)
 

@@ -132,6 +132,26 @@ def test_a_host_that_was_just_added_keeps_a_machine_of_its_own_with_a_known_uuid
     assert (stage.node("n4").state, known_on(stage, uuid)) == (NodeState.UP, ["n1", "n4"])
 
 
+def tidied(stage: Stage) -> int:
+    return Operation.objects.filter(kind=OperationKind.TIDY).count()
+
+
+def test_what_was_kept_is_asked_about_again_only_when_it_looks_different(stage: Stage, watch: Watch) -> None:
+    uuid = left_behind(stage, "idle", "n2")
+    with stage.world.write() as tx:
+        tx.set_copy("n2", uuid, state=DomainState.SAVED)
+    swept(stage, watch, 600)
+    assert tidied(stage) == 1
+    watch.watcher.close()
+    another = Watch(stage, "another")
+    swept(stage, another, 130)
+    assert tidied(stage) == 1
+    with stage.world.write() as tx:
+        tx.set_copy("n2", uuid, state=DomainState.OFF)
+    swept(stage, another, 130)
+    assert (tidied(stage), known_on(stage, uuid)) == (2, ["n1"])
+
+
 def test_the_last_definition_is_kept(stage: Stage, watch: Watch) -> None:
     uuid = left_behind(stage, "idle", "n2")
     connect("lab", "lab:n1").undefine(uuid)
