@@ -75,6 +75,7 @@ def _stays(work: Work, node: Node, trouble: Trouble) -> bool:
 
 def _up(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:
     op = work.operation
+    work.must_manage()
     if not alone(work, node):
         return SILENT_S
     if sight is not None and sight.has_process:
@@ -104,6 +105,7 @@ def alone(work: Work, node: Node) -> bool:
 
 
 def _order(work: Work, node: Node, path: str) -> float:
+    work.must_manage()
     host = work.host(node)
     work.ordered, work.tries, work.handle = True, work.tries + 1, None
     work.same_for("ordered")

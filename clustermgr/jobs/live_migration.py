@@ -91,6 +91,7 @@ def seen(answered: bool, sight: DomainSight | None) -> Seen:
 
 def _call(work: Work, decision: Decision, sight: DomainSight | None) -> float | None:
     op = work.operation
+    work.must_manage()
     view = cluster_view(op.cluster, without=op.pk)
     found = list(obstacles(vm_view(op.vm), view.nodes[op.target_id], view, OperationKind.LIVE_MIGRATION))
     if found:  # things have changed while it waited
@@ -125,7 +126,7 @@ def _follow(work: Work, decision: Decision, sight: DomainSight | None) -> float:
 def _abort(work: Work, decision: Decision, sight: DomainSight | None) -> float:
     op = work.operation
     try:
-        work.call(lambda: work.host(op.source).abort_job(op.vm.uuid))
+        work.call(lambda: work.host(op.source).abort_job(op.vm.uuid), ends=True)
     except Refused:
         pass  # past the switch-over: it ends by itself, and where it ended will be seen
     except HostUnreachable:
@@ -144,7 +145,8 @@ def _on(node_of: Callable[[Work], Node], verb: str) -> Callable[[Work, Decision,
     def act(work: Work, decision: Decision, sight: DomainSight | None) -> float:
         node = node_of(work)
         try:
-            work.call(lambda: getattr(work.host(node), verb)(work.operation.vm.uuid))
+            # The paused copy of a migration that is over is removed in any case; nothing is resumed.
+            work.call(lambda: getattr(work.host(node), verb)(work.operation.vm.uuid), ends=verb == "destroy")
         except HostUnreachable:
             work.forget(node)
             return SILENT_S
@@ -185,7 +187,7 @@ def _aborted(work: Work) -> bool:
     if work.operation.step == "begin" or work.caller()[0] != "none":
         return True
     try:
-        work.call(lambda: work.host(work.operation.source).abort_job(work.operation.vm.uuid))
+        work.call(lambda: work.host(work.operation.source).abort_job(work.operation.vm.uuid), ends=True)
     except HostUnreachable:
         work.forget(work.operation.source)
         return False

@@ -15,7 +15,8 @@ from clustermgr.actions.operations import admit_waiting
 from clustermgr.celery import app
 from clustermgr.drivers.contract import DriverError, HostUnreachable
 from clustermgr.jobs.programs import PROGRAMS
-from clustermgr.jobs.work import SILENT_S, Work
+from clustermgr.jobs.standing_down import stand_still
+from clustermgr.jobs.work import SILENT_S, StandsDown, Work
 from clustermgr.models import Cluster
 from clustermgr.ports import clock, new_id, runner
 
@@ -65,6 +66,8 @@ def one_step(work: Work) -> float | None:
     work.refresh()
     try:
         return PROGRAMS[work.operation.kind](work)
+    except StandsDown as met:
+        return stand_still(work, met)
     except HostUnreachable as error:
         work.note(error.sentence)
         leases.renew(work.operation)

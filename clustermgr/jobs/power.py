@@ -47,6 +47,7 @@ def _started(how: str) -> dict[str, Any]:
 
 def _begin_start(work: Work, node: Node) -> float:
     op, vm = work.operation, work.operation.vm
+    work.must_manage()
     sight = work.first_sight(node)
     if sight is not None and sight.state == DomainState.PAUSED:
         if not alone(work, node):

@@ -35,6 +35,7 @@ def recovery(work: Work) -> float | None:
 
 def _begin(work: Work, node: Node) -> float:
     op = work.operation
+    work.must_manage()
     if work.first_sight(node) is None:
         definition = definition_of(work, op.vm.owner)
         work.attempt(lambda: work.host(node).define(definition, work.stamp()))
@@ -44,6 +45,7 @@ def _begin(work: Work, node: Node) -> float:
 
 def _elsewhere(work: Work, node: Node, trouble: Trouble) -> float | None:
     op, vm = work.operation, work.operation.vm
+    work.must_manage()
     tried = [*op.memory.get("tried", []), node.pk]
     cleared = isinstance(trouble, Unbegun) or _cleared(work, node)
     if not cleared:

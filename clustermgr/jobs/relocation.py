@@ -67,6 +67,7 @@ def _down(work: Work) -> float | None:
 def _check(work: Work, was_running: bool) -> None:
     """Before anything is done: the rows may be some seconds old, and the target must not have a copy."""
     op = work.operation
+    work.must_manage()
     if was_running and (reason := why_not_yet(op.cluster_id, op.vm.name)):
         raise Unbegun(f"{reason}. Nothing was begun.")  # it would wait for that without a process
     here = work.first_sight(op.source)

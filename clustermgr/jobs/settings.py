@@ -19,6 +19,7 @@ def settings(work: Work) -> float | None:
     op, vm = work.operation, work.operation.vm
     try:
         if op.step == "begin":
+            work.must_manage()
             work.first_sight(op.source)
         host = work.host(op.source)
         if op.step == "begin":

@@ -68,6 +68,7 @@ def _saved(work: Work, node: Node, sight: DomainSight | None, path: str) -> bool
 
 def _begin(work: Work, phase: Phase, state: VmState) -> None:
     op = work.operation
+    work.must_manage()
     if op.step == "begin":
         # What the administrator wants changes with the order: a crash meanwhile is not restarted.
         values = {} if op.kind in MOVES else {"wanted": Wanted.OFF}
@@ -80,7 +81,7 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
     if sight.job is not None:
         if cancelling and not sight.job.switching:
             with contextlib.suppress(Trouble):  # past the point of no return: it ends by itself
-                work.attempt(lambda: work.host(node).abort_job(op.vm.uuid))
+                work.attempt(lambda: work.host(node).abort_job(op.vm.uuid), ends=True)
         work.progress(sight.job, Phase.SAVING)
         work.same_for("saving")
         return SAMPLE_S
@@ -98,6 +99,7 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
 
 
 def _order_save(work: Work, node: Node, path: str) -> float:
+    work.must_manage()
     work.ordered, work.tries, work.handle = True, work.tries + 1, None
     work.same_for("ordered")
     work.handle = work.attempt(lambda: work.host(node).begin_save(work.operation.vm.uuid, path))

@@ -22,7 +22,7 @@ from clustermgr.drivers.contract import (
     Job,
 )
 from clustermgr.jobs.hosts import DEADLINE_S, connect_to
-from clustermgr.models import Holder, Node, Operation
+from clustermgr.models import Cluster, Holder, Node, Operation
 from clustermgr.ports import clock
 
 #: How often a running job is sampled: four times a second.
@@ -51,6 +51,14 @@ class Occupied(Trouble):
 
 class Unbegun(Trouble):
     """A node fell silent before anything was ordered there: nothing of it can come to run."""
+
+
+class StandsDown(Exception):
+    """The cluster stood down by itself: a host is told nothing that would begin or end anything new."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Work:
@@ -145,15 +153,27 @@ class Work:
         if self.operation.wait_reason != reason[:300]:
             leases.step(self.operation, wait_reason=reason[:300])
 
-    def call(self, act: Callable[[], Any]) -> Any:
-        """Make a mutating call on a host, with enough of the lease left for its deadline (safety.md 3)."""
+    def must_manage(self) -> None:
+        """To be asked before anything is begun, written down or done. Raises StandsDown."""
+        down = Cluster.objects.filter(pk=self.operation.cluster_id, stood_down_at__isnull=False)
+        for reason in down.filter(stood_down_by="").values_list("stood_down_reason", flat=True):
+            raise StandsDown(reason)
+
+    def call(self, act: Callable[[], Any], *, ends: bool = False) -> Any:
+        """Make a mutating call on a host, with enough of the lease left for its deadline (safety.md 3).
+
+        `ends`: it only brings to its end what goes on there, as a cluster that stood down may. Raises
+        StandsDown.
+        """
+        if not ends:
+            self.must_manage()
         leases.secure(self.operation)
         return act()
 
-    def attempt(self, act: Callable[[], Any]) -> Any:
+    def attempt(self, act: Callable[[], Any], *, ends: bool = False) -> Any:
         """Like `call`, for stages that end in Trouble when the host says no. A silent host is no answer."""
         try:
-            return self.call(act)
+            return self.call(act, ends=ends)
         except HostUnreachable:
             raise
         except DriverError as error:

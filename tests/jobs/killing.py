@@ -29,11 +29,16 @@ class Killed(BaseException):
     """The worker's process is gone: nothing is given back, nothing is written."""
 
 
-def carry(stage: Stage, operation: int, *, seconds: float) -> Work:
-    """Carry an operation for `seconds`, then stop dead. Returns the work as it stood."""
+def taken(stage: Stage, operation: int) -> Work:
+    """A worker has the operation and has not begun."""
     operations.admit_waiting(stage.cluster)
     assert leases.claim(operation, "worker-1")
-    work = Work(operation, "worker-1")
+    return Work(operation, "worker-1")
+
+
+def carry(stage: Stage, operation: int, *, seconds: float) -> Work:
+    """Carry an operation for `seconds`, then stop dead. Returns the work as it stood."""
+    work = taken(stage, operation)
     end = stage.clock.monotonic() + seconds
     while (pause := one_step(work)) is not None and stage.clock.monotonic() < end:
         stage.clock.sleep(max(pause, 0.01))
