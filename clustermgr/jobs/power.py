@@ -9,7 +9,7 @@ from clustermgr.core.states import Level, OfflineAction, OperationState, VmState
 from clustermgr.core.words import KINDS
 from clustermgr.drivers.contract import DomainState
 from clustermgr.jobs.bring_up import alone, bring_up, came_up
-from clustermgr.jobs.revoke import put_back
+from clustermgr.jobs.definitions import put_back
 from clustermgr.jobs.take_down import Cancelled, state_after, take_down
 from clustermgr.jobs.work import SILENT_S, Trouble, Work
 from clustermgr.models import Node, Operation

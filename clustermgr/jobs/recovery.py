@@ -10,8 +10,7 @@ from clustermgr.core.recovery import Remedy
 from clustermgr.core.states import Level, OperationState, VmState
 from clustermgr.drivers.contract import HostUnreachable
 from clustermgr.jobs.bring_up import bring_up, came_up
-from clustermgr.jobs.relocation import leave
-from clustermgr.jobs.revoke import definition_of, put_back
+from clustermgr.jobs.definitions import give, leave, put_back
 from clustermgr.jobs.take_down import state_after
 from clustermgr.jobs.work import SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node
@@ -36,9 +35,8 @@ def recovery(work: Work) -> float | None:
 def _begin(work: Work, node: Node) -> float:
     op = work.operation
     work.must_manage()
-    if work.first_sight(node) is None:
-        definition = definition_of(work, op.vm.owner)
-        work.attempt(lambda: work.host(node).define(definition, work.stamp()))
+    if node.pk != op.vm.owner_id or work.first_sight(node) is None:
+        give(work, op.vm.owner, node)
     leases.step(op, step="up")
     return 0.0
 

@@ -10,10 +10,10 @@ from clustermgr.core.states import Level, OfflineAction, OperationKind, Operatio
 from clustermgr.core.words import KINDS, duration
 from clustermgr.drivers.contract import Failed, HostUnreachable
 from clustermgr.jobs.bring_up import bring_up, came_up
+from clustermgr.jobs.definitions import check_free, give, leave
 from clustermgr.jobs.power import cancelled, fail, saved_path
-from clustermgr.jobs.revoke import definition_of
 from clustermgr.jobs.take_down import Cancelled, state_after, take_down
-from clustermgr.jobs.work import PATIENCE_S, SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
+from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node, Operation
 from clustermgr.ports import clock
 from clustermgr.queries.first_looks import why_not_yet
@@ -73,9 +73,7 @@ def _check(work: Work, was_running: bool) -> None:
     here = work.first_sight(op.source)
     if not was_running and here is not None and here.has_process:
         raise Occupied(f"{op.vm.name} was started on {op.source.name} meanwhile.")
-    there = work.first_sight(op.target)
-    if there is not None and there.has_process:
-        raise Occupied(f"{op.target.name} already has a process of {op.vm.name}.")
+    check_free(work, op.target)
 
 
 def _how(work: Work) -> OfflineAction:
@@ -88,8 +86,7 @@ def _away(work: Work) -> float | None:
     """Seen off at home: define it on the target. It runs nowhere now, and a definition is no copy."""
     op = work.operation
     try:
-        work.first_sight(op.target)
-        work.attempt(lambda: _define(work))
+        give(work, op.source, op.target)
     except Trouble as trouble:
         return _home(work, trouble) if op.memory["was_running"] else fail(work, op.source, trouble)
     if op.memory["was_running"]:
@@ -98,11 +95,6 @@ def _away(work: Work) -> float | None:
         leases.step(op, step="tidy")
     work.anew()
     return 0.0
-
-
-def _define(work: Work) -> None:
-    definition = definition_of(work, work.operation.source)
-    work.call(lambda: work.host(work.operation.target).define(definition, work.stamp()))
 
 
 def _up(work: Work) -> float | None:
@@ -181,17 +173,6 @@ def _tidy(work: Work) -> float | None:
         raise Failed(trouble.sentence, raw=trouble.raw) from trouble
     _settle(work)
     return None
-
-
-def leave(work: Work, node: Node) -> None:
-    """Forget the VM on the node that it left. Raises Trouble, and HostUnreachable for a while: it was seen
-    off there, and a definition that stays behind runs nothing."""
-    try:
-        work.attempt(lambda: work.host(node).undefine(work.operation.vm.uuid))
-    except HostUnreachable:
-        work.forget(node)
-        if work.same_for("home is silent") < PATIENCE_S:
-            raise
 
 
 def _cold(operation: Operation) -> bool:

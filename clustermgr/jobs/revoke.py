@@ -14,11 +14,11 @@ from clustermgr.drivers.contract import (
     DriverError,
     HostDriver,
     HostUnreachable,
-    NotFound,
 )
+from clustermgr.jobs.definitions import definition_of
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
 from clustermgr.models import Node
-from clustermgr.secrets import seal, unseal
+from clustermgr.secrets import seal
 
 SETTLE_S = 2.0
 GIVEN_UP = "Its saved state was given up, because the node may have begun to restore it."
@@ -101,23 +101,3 @@ def _deleted_by(work: Work, host: HostDriver, path: str) -> bool:
     if host.has_file(path):
         work.call(lambda: host.delete_file(path))
     return not host.has_file(path)
-
-
-def put_back(work: Work) -> None:
-    """Give the VM's owner the definition back that revoking took. Raises HostUnreachable, DriverError."""
-    op = work.operation
-    kept = op.memory.get("definition")
-    if kept and work.host(op.vm.owner).sight(op.vm.uuid) is None:
-        work.call(lambda: work.host(op.vm.owner).define(unseal(kept), work.stamp()))
-
-
-def definition_of(work: Work, node: Node) -> str:
-    """As `node` has it, while that answers; else as it was before a revocation; else the cluster's copy."""
-    op = work.operation
-    try:
-        return work.host(node).read_config(op.vm.uuid).definition
-    except NotFound:
-        pass  # a revocation took it
-    except HostUnreachable:
-        work.forget(node)
-    return unseal(op.memory.get("definition") or op.vm.definition)

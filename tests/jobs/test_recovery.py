@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from clustermgr.actions import vms
 from clustermgr.actions._ledger import change
-from clustermgr.actions.recovery import failed_vms, recover
+from clustermgr.actions.recovery import best_other, failed_vms, recover
 from clustermgr.core.states import VmState, Wanted
 from clustermgr.drivers.contract import DomainState
+from clustermgr.drivers.registry import connect
 from clustermgr.jobs.engine import decide
 from clustermgr.models import Event, Vm
 from tests.jobs.conftest import Stage
@@ -79,6 +82,38 @@ def test_after_all_failures_it_stays_failed_with_the_reason(stage: Stage) -> Non
     assert "failed over 2 times in 6 hours" in web.state_reason
     assert "vm_left_failed" in codes(stage, "web")
     assert stage.where("web") == {}
+
+
+def left_behind(stage: Stage, name: str, *nodes: str, **changes: object) -> None:
+    """A definition of the VM from before it was changed lies on these nodes."""
+    read = connect("lab", "lab:n1").read_config(stage.vm(name).uuid).definition
+    for node in nodes:
+        connect("lab", f"lab:{node}").define(json.dumps({**json.loads(read), **changes}))
+
+
+def failed_over(stage: Stage) -> str:
+    """The restart of web at home fails; the node on which it was started then."""
+    stage.faults.plan(stage.vm("web").uuid, {"start_fails_on": {"n1": 1}})
+    crash(stage, "web")
+    decide(stage.cluster.pk)
+    stage.run()
+    assert list(stage.where("web").values()) == [DomainState.RUNNING]
+    return stage.vm("web").owner.name
+
+
+def test_it_is_started_elsewhere_from_what_is_agreed_not_from_what_was_left_there(stage: Stage) -> None:
+    left_behind(stage, "web", "n2", "n3", memory_mib=256, notes="old")
+    running = connect("lab", f"lab:{failed_over(stage)}").read_config(stage.vm("web").uuid).running
+    assert (running.memory_mib, running.notes) == (2048, "")
+
+
+def test_a_node_that_itself_keeps_an_old_state_of_it_is_passed_over(stage: Stage) -> None:
+    """Starting there would restore old memory over disks that went on (safety.md 2.4)."""
+    left_behind(stage, "web", "n2", "n3")
+    best = best_other(stage.vm("web")).name
+    with stage.world.write() as tx:
+        tx.set_copy(best, stage.vm("web").uuid, state=DomainState.SAVED)
+    assert failed_over(stage) == ({"n2", "n3"} - {best}).pop()
 
 
 def test_a_vm_without_auto_start_is_left_to_the_administrator(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from clustermgr.jobs.operations import reap
 from clustermgr.models import Holder, Vm
 from tests.jobs.conftest import Stage
 from tests.jobs.killing import carry
+from tests.jobs.test_recovery import left_behind
 
 
 def test_quick_migration_restores_the_vm_on_the_other_node(stage: Stage) -> None:
@@ -64,6 +65,18 @@ def test_a_start_that_fails_on_the_target_brings_the_vm_home(stage: Stage) -> No
     assert "runs again on n1" in done.outcome
     assert stage.where("web") == {"n1": DomainState.RUNNING}
     assert stage.world.double_runs() == []
+
+
+def test_a_target_that_itself_keeps_an_old_state_of_the_vm_is_refused_before_anything_is_done(
+    stage: Stage,
+) -> None:
+    left_behind(stage, "web", "n2")
+    with stage.world.write() as tx:
+        tx.set_copy("n2", stage.vm("web").uuid, state=DomainState.SAVED)
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
+    stage.run()
+    assert "n2 itself keeps a saved state of web" in stage.fresh(order).outcome
+    assert stage.where("web") == {"n1": DomainState.RUNNING}
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 5.0, 8.5, 9.0, 9.5, 10.0, 17.0, 18.0])
