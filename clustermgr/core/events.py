@@ -10,6 +10,8 @@ SENTENCES: dict[str, str] = {
     "move_started": "{kind} of {vm} from {source} to {target} began.",
     "move_done": "{vm} now runs on {target} ({kind} from {source}, {took}).",
     "move_rehomed": "{vm} now belongs to {target}; it is {state}.",
+    "move_left_definition": "{vm} now belongs to {target} ({kind} from {source}, {took}). Its definition is "
+    "still on {source}: {reason}",
     "move_failed": "{kind} of {vm} to {target} failed: {reason}",
     "move_cancelled": "{kind} of {vm} to {target} was cancelled; {vm} runs on {source}.",
     "cancel_requested": "Cancelling {what} of {vm} was requested.",

@@ -5,8 +5,8 @@ A definition alone runs nothing; what starts from it is the business of bring_up
 
 from __future__ import annotations
 
-from clustermgr.drivers.contract import DomainState, HostUnreachable, NotFound
-from clustermgr.jobs.work import PATIENCE_S, Occupied, Unbegun, Work
+from clustermgr.drivers.contract import DomainState, DriverError, HostUnreachable, NotFound
+from clustermgr.jobs.work import HELD_AFTER_S, PATIENCE_S, Occupied, StandsDown, Trouble, Unbegun, Work
 from clustermgr.models import Node
 from clustermgr.secrets import unseal
 
@@ -37,18 +37,30 @@ def leave(work: Work, node: Node) -> None:
     off there, and a definition that stays behind runs nothing."""
     try:
         work.attempt(lambda: work.host(node).undefine(work.operation.vm.uuid))
+    except StandsDown as met:
+        raise Trouble(met.reason) from met
     except HostUnreachable:
         work.forget(node)
         if work.same_for("home is silent") < PATIENCE_S:
             raise
 
 
-def put_back(work: Work) -> None:
-    """Give the VM's owner the definition back that revoking took. Raises HostUnreachable, DriverError."""
-    op = work.operation
+def put_back(work: Work) -> str:
+    """Give the VM's owner the definition back that revoking took; why it has none, when its host refused it
+    for a minute. Raises HostUnreachable, DriverError."""
+    op, owner = work.operation, work.operation.vm.owner
     kept = op.memory.get("definition")
-    if kept and work.host(op.vm.owner).sight(op.vm.uuid) is None:
-        work.call(lambda: work.host(op.vm.owner).define(unseal(kept), work.stamp()))
+    if not kept or work.host(owner).sight(op.vm.uuid) is not None:
+        return ""
+    try:
+        work.call(lambda: work.host(owner).define(unseal(kept), work.stamp()))
+    except HostUnreachable:
+        raise
+    except DriverError as error:
+        if work.met("no definition") < HELD_AFTER_S:
+            raise
+        return f"{owner.name} does not take its definition back, of which a copy is kept: {error.sentence}"
+    return ""
 
 
 def definition_of(work: Work, node: Node) -> str:

@@ -14,9 +14,10 @@ from clustermgr.actions import leases, reaper
 from clustermgr.actions.operations import admit_waiting
 from clustermgr.celery import app
 from clustermgr.drivers.contract import DriverError, HostUnreachable
+from clustermgr.jobs.endings import hold
 from clustermgr.jobs.programs import PROGRAMS
 from clustermgr.jobs.standing_down import stand_still
-from clustermgr.jobs.work import SILENT_S, StandsDown, Work
+from clustermgr.jobs.work import SILENT_S, Held, StandsDown, Work
 from clustermgr.models import Cluster
 from clustermgr.ports import clock, new_id, runner
 
@@ -68,6 +69,8 @@ def one_step(work: Work) -> float | None:
         return PROGRAMS[work.operation.kind](work)
     except StandsDown as met:
         return stand_still(work, met)
+    except Held as held:
+        return hold(work, held)
     except HostUnreachable as error:
         work.note(error.sentence)
         leases.renew(work.operation)

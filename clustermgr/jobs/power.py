@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from clustermgr.actions import leases
-from clustermgr.core.states import Level, OfflineAction, OperationState, VmState, Wanted
-from clustermgr.core.words import KINDS
+from clustermgr.core.states import OfflineAction, OperationState, VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.jobs.bring_up import alone, bring_up, came_up
-from clustermgr.jobs.definitions import put_back
-from clustermgr.jobs.take_down import Cancelled, state_after, take_down
+from clustermgr.jobs.endings import cancelled, fail
+from clustermgr.jobs.take_down import Cancelled, take_down
 from clustermgr.jobs.work import SILENT_S, Trouble, Work
 from clustermgr.models import Node, Operation
 
@@ -107,43 +106,3 @@ def saved_path(operation: Operation) -> str:
     vm = operation.vm
     folder = vm.volume.path.rstrip("/") if vm.volume else ""
     return f"{folder}/{vm.uuid}-{operation.pk}.save"
-
-
-def fail(work: Work, node: Node, trouble: Trouble) -> None:
-    """Settle as failed, with the VM in the state in which `node` shows it now. When nothing was ordered
-    yet the VM's row is left alone: what the sweep sees stands."""
-    op = work.operation
-    put_back(work)
-    answered, sight = work.sight(node)
-    touched = op.step not in ("begin", "apply")
-    state = state_after(op.vm, sight) if answered and touched else None
-    alive = sight is not None and sight.has_process
-    leases.settle(
-        op,
-        OperationState.FAILED,
-        outcome=trouble.sentence,
-        advice="Mend what the sentence names, then try again.",
-        raw=trouble.raw,
-        code="order_failed",
-        level=Level.ERROR,
-        vm_state=state,
-        vm_reason="" if alive else trouble.sentence,
-        vm_values={"wanted": Wanted.RUNNING} if alive and touched else None,
-        unheld=(node,) if answered and not alive and not trouble.held else (),
-        params={"what": KINDS[op.kind], "reason": trouble.sentence, "node": node.name},
-    )
-
-
-def cancelled(work: Work, node: Node) -> None:
-    op = work.operation
-    answered, sight = work.sight(node)
-    touched = answered and op.step != "begin"
-    leases.settle(
-        op,
-        OperationState.CANCELLED,
-        outcome=f"Cancelled; {op.vm.name} was left on {node.name} as it was.",
-        code="order_cancelled",
-        vm_state=state_after(op.vm, sight) if touched else None,
-        vm_values={"wanted": Wanted.RUNNING} if touched and sight is not None and sight.has_process else None,
-        params={"what": KINDS[op.kind], "node": node.name},
-    )

@@ -11,6 +11,7 @@ from clustermgr.core.states import Level, OperationState, VmState
 from clustermgr.drivers.contract import HostUnreachable
 from clustermgr.jobs.bring_up import bring_up, came_up
 from clustermgr.jobs.definitions import give, leave, put_back
+from clustermgr.jobs.endings import running_twice
 from clustermgr.jobs.take_down import state_after
 from clustermgr.jobs.work import SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node
@@ -84,6 +85,8 @@ def _settle(work: Work, node: Node) -> float | None:
     if node.pk != vm.owner_id:
         code = "vm_failed_over"
         answered, sight = work.sight(vm.owner)
+        if sight is not None and sight.has_process:
+            return running_twice(work, node, vm.owner, cold=True)
         if answered and (sight is None or not sight.has_process):
             unheld = (vm.owner,)
         with contextlib.suppress(Trouble):
@@ -104,7 +107,7 @@ def _settle(work: Work, node: Node) -> float | None:
 
 def _give_up(work: Work, node: Node, reason: str, raw: str) -> None:
     op = work.operation
-    put_back(work)
+    reason = f"{reason} {put_back(work)}".strip()
     answered, sight = work.sight(node)
     alive = sight is not None and sight.has_process
     leases.settle(

@@ -8,15 +8,19 @@ from __future__ import annotations
 from clustermgr.actions import leases
 from clustermgr.core.states import Level, OfflineAction, OperationKind, OperationState, Phase, VmState
 from clustermgr.core.words import KINDS, duration
-from clustermgr.drivers.contract import Failed, HostUnreachable
-from clustermgr.jobs.bring_up import bring_up, came_up
+from clustermgr.drivers.contract import DomainSight, DomainState, HostUnreachable
+from clustermgr.jobs.bring_up import SETTLE_S, bring_up, came_up
 from clustermgr.jobs.definitions import check_free, give, leave
-from clustermgr.jobs.power import cancelled, fail, saved_path
+from clustermgr.jobs.endings import cancelled, fail, running_twice
+from clustermgr.jobs.power import saved_path
 from clustermgr.jobs.take_down import Cancelled, state_after, take_down
-from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
+from clustermgr.jobs.work import HELD_AFTER_S, SAMPLE_S, SILENT_S, Occupied, Trouble, Unbegun, Work
 from clustermgr.models import Node, Operation
 from clustermgr.ports import clock
 from clustermgr.queries.first_looks import why_not_yet
+
+RUNS = frozenset({DomainState.RUNNING, DomainState.PAUSED_IO})
+UNDEFINE = "virsh undefine --keep-nvram --snapshots-metadata"
 
 
 def relocation(work: Work) -> float | None:
@@ -160,35 +164,59 @@ def _failed_at_home(work: Work) -> None:
 
 def _tidy(work: Work) -> float | None:
     """Up on the target (or off, and given to it), and defined there: forget it at home."""
-    op, vm = work.operation, work.operation.vm
+    op = work.operation
+    # Home first: a VM that somebody moves back meanwhile is seen there only when the target let go of it.
+    _, here = work.sight(op.source)
+    if here is not None and here.has_process:
+        return _second_copy(work, here)
+    left = ""
     try:
-        _, sight = work.sight(op.source)
-        if sight is not None and sight.has_process:
-            raise Trouble(f"{vm.name} was started on {op.source.name} meanwhile, not by this order.")
         leave(work, op.source)
     except Trouble as trouble:
-        if not op.memory["was_running"]:
-            work.cleared(op.target, undefine=True)
-            return fail(work, op.source, trouble)
-        raise Failed(trouble.sentence, raw=trouble.raw) from trouble
-    _settle(work)
+        left = trouble.sentence
+    _settle(work, left)
     return None
+
+
+def _second_copy(work: Work, here: DomainSight) -> float | None:
+    """Somebody started the VM at home, where this order had taken it down."""
+    op = work.operation
+    answered, there = work.sight(op.target)
+    alive = there is not None and there.has_process
+    both = RUNS.issuperset({here.state} | ({there.state} if there else set()))
+    # A copy that does not run may be about to go: one that arrives, or that is being stopped.
+    patience = SETTLE_S if both or not alive else HELD_AFTER_S
+    if not answered or here.incoming or work.same_for(("second copy", alive, both)) < patience:
+        silent = "" if answered else f", and {op.target.name} does not answer"
+        work.note(f"{op.vm.name} was started on {op.source.name} meanwhile, not by this order{silent}")
+        leases.renew(op)
+        return SAMPLE_S if answered else SILENT_S
+    if alive:
+        return running_twice(work, op.target, op.source, cold=_cold(op))
+    leases.step(op, hold=op.source, unheld=op.target)
+    trouble = Trouble(f"{op.vm.name} was started on {op.source.name} meanwhile, not by this order.")
+    return fail(work, op.source, trouble)
 
 
 def _cold(operation: Operation) -> bool:
     return bool(operation.memory.get("cold")) or not operation.memory["path"]
 
 
-def _settle(work: Work) -> None:
+def _settle(work: Work, left: str) -> None:
+    """`left`: why its definition is still at home. That alone runs nothing."""
     op, vm = work.operation, work.operation.vm
     ran = op.memory["was_running"]
     took = duration((clock().now() - (op.started_at or op.created_at)).total_seconds())
     state = VmState.RUNNING if ran else state_after(vm, None)
+    outcome = f"{vm.name} {'runs on' if ran else 'now belongs to'} {op.target.name}; the move took {took}."
+    code = "move_done" if ran else "move_rehomed"
     leases.settle(
         op,
         OperationState.SUCCEEDED,
-        outcome=f"{vm.name} {'runs on' if ran else 'now belongs to'} {op.target.name}; the move took {took}.",
-        code="move_done" if ran else "move_rehomed",
+        outcome=f"{outcome} Its definition is still on {op.source.name}: {left}" if left else outcome,
+        advice=f"When it is of no use, remove it there: {UNDEFINE} {vm.name}" if left else "",
+        code="move_left_definition" if left else code,
+        level=Level.WARNING if left else Level.INFO,
         vm_state=state,
         vm_values={"owner": op.target, **(came_up(cold=_cold(op)) if ran else {})},
         unheld=(op.source,),
@@ -198,5 +226,6 @@ def _settle(work: Work) -> None:
             "target": op.target.name,
             "took": took,
             "state": state.value,
+            "reason": left,
         },
     )

@@ -12,11 +12,12 @@ from clustermgr.drivers.contract import (
     DomainSight,
     DomainState,
     DriverError,
+    Failed,
     HostDriver,
     HostUnreachable,
 )
 from clustermgr.jobs.definitions import definition_of
-from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
+from clustermgr.jobs.work import HELD_AFTER_S, SAMPLE_S, SILENT_S, Held, Trouble, Work
 from clustermgr.models import Node
 from clustermgr.secrets import seal
 
@@ -54,12 +55,26 @@ def begin(work: Work, node: Node, trouble: Trouble, path: str) -> float:
 
 
 def revoke(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
-    """One look and one act. Raises the Trouble that led here when it is certain that nothing comes late."""
+    """One look and one act. Raises the Trouble that led here when it is certain that nothing comes late, and
+    Held when that cannot be had within a minute."""
+    try:
+        return _revoke(work, node, sight, path)
+    except HostUnreachable:
+        raise
+    except DriverError as error:
+        why, raw = error.sentence, error.raw
+    if work.met("not revoked") >= HELD_AFTER_S:
+        begun = f"It may still come up on {node.name}, where that cannot be called off."
+        raise Held(node, f"{work.operation.memory['why']} {begun} {why}", raw)
+    work.note(why)
+    leases.renew(work.operation)
+    return SILENT_S
+
+
+def _revoke(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
     op, host = work.operation, work.host(node)
     if op.memory["delete"] and not _deleted(work, node, path):
-        work.note(f"No node can delete the saved state {path} now; {op.vm.name} waits for that")
-        leases.renew(op)
-        return SILENT_S
+        raise Failed(f"No node can delete the saved state {path} now; {op.vm.name} waits for that.")
     defined = sight is not None and sight.persistent and _may_undefine(work, node)
     if defined:
         work.call(lambda: host.undefine(op.vm.uuid))

@@ -9,7 +9,7 @@ from clustermgr.core.settings_rules import HOST_FIELDS, LABELS
 from clustermgr.core.states import OperationState, Phase
 from clustermgr.drivers.contract import DriverError, HostUnreachable
 from clustermgr.jobs import readings
-from clustermgr.jobs.power import fail
+from clustermgr.jobs.endings import fail
 from clustermgr.jobs.work import Trouble, Work
 
 WHEN = {"now": "now", "next_start": "at the next start"}

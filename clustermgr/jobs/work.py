@@ -29,6 +29,8 @@ from clustermgr.ports import clock
 SAMPLE_S = 0.25
 #: How often a host that does not answer is asked again.
 SILENT_S = 1.0
+#: A copy that does not end, or a call that cannot be called off: then the VM is held (safety.md 1.4).
+HELD_AFTER_S = 60.0
 #: For how long a silent host is waited for while nothing was ordered there yet.
 PATIENCE_S = 15.0
 
@@ -47,6 +49,16 @@ class Trouble(Exception):
 
 class Occupied(Trouble):
     """A node has a copy that this order did not make: it may be the one in use, and is left alone."""
+
+
+class Held(Exception):
+    """What was ordered on `node` can be neither used nor called off: only an administrator can go on."""
+
+    def __init__(self, node: Node, sentence: str, raw: str = "") -> None:
+        super().__init__(sentence)
+        self.node = node
+        self.sentence = sentence
+        self.raw = raw
 
 
 class Unbegun(Trouble):
@@ -79,6 +91,7 @@ class Work:
         self._look: object = None
         self._look_since = 0.0
         self._kept_at = 0.0
+        self._met: dict[str, float] = {}
 
     def anew(self) -> None:
         """Another stage begins: nothing was ordered in it."""
@@ -138,6 +151,11 @@ class Work:
             self._look, self._look_since = look, now
         return now - self._look_since
 
+    def met(self, difficulty: str) -> float:
+        """Seconds since this worker met a difficulty of this name for the first time."""
+        now = clock().monotonic()
+        return now - self._met.setdefault(difficulty, now)
+
     def caller(self) -> tuple[str, str]:
         """Our own call: ("none" | "running" | "ended", the reason when it failed). "none": nobody knows what
         became of it; its answer was lost, or another worker made it."""
@@ -179,6 +197,14 @@ class Work:
         except DriverError as error:
             raise Trouble(error.sentence, error.raw) from error
 
+    def refused(self, act: Callable[[], Any]) -> str:
+        """Make a call; why the host said no, or nothing. Raises HostUnreachable."""
+        try:
+            self.attempt(act)
+        except Trouble as trouble:
+            return trouble.sentence
+        return ""
+
     def progress(self, job: Job, phase: str) -> None:
         """Show a job's figures at once; keep them, and the lease, once a second."""
         self._shown = shown = figures(job, self.operation.progress, phase=phase, span=self.span)
@@ -212,15 +238,20 @@ class Work:
         return "" if down else standing.identity(op.cluster_id).stamp(op.vm.uuid)
 
     def cleared(self, node: Node, *, undefine: bool) -> bool:
-        """See to it that `node` has no process of the VM and, with `undefine`, no definition. True when seen
-        so. Raises HostUnreachable."""
-        uuid = self.operation.vm.uuid
+        """See to it that `node` has no process of the VM and, with `undefine`, no definition, which however
+        runs nothing: the watch has it removed if the host refuses now. True when seen without a process.
+        Raises HostUnreachable, Held."""
+        uuid, said = self.operation.vm.uuid, ""
+        words = f"The copy of {self.operation.vm.name} on {node.name} does not end"
         sight = self.host(node).sight(uuid)
         if sight is not None and sight.has_process:
-            self.call(lambda: self.host(node).destroy(uuid))
+            said = self.refused(lambda: self.host(node).destroy(uuid))
             sight = self.host(node).sight(uuid)
         if sight is not None and sight.has_process:
+            if self.met(f"a copy on {node.pk}") >= HELD_AFTER_S:
+                raise Held(node, f"{words}. {said}".strip())
+            self.note(f"{words} yet. {said}".strip())
             return False
         if sight is not None and undefine:
-            self.call(lambda: self.host(node).undefine(uuid))
+            self.refused(lambda: self.host(node).undefine(uuid))
         return True
