@@ -38,14 +38,14 @@ def fail(work: Work, node: Node, trouble: Trouble) -> None:
     )
 
 
-def cancelled(work: Work, node: Node) -> None:
+def cancelled(work: Work, node: Node, left: str = "") -> None:
     op = work.operation
     answered, sight = work.sight(node)
     touched = answered and op.step != "begin"
     leases.settle(
         op,
         OperationState.CANCELLED,
-        outcome=f"Cancelled; {op.vm.name} was left on {node.name} as it was.",
+        outcome=f"Cancelled; {op.vm.name} was left on {node.name} as it was. {left}".strip(),
         code="order_cancelled",
         vm_state=state_after(op.vm, sight) if touched else None,
         vm_values={"wanted": Wanted.RUNNING} if touched and sight is not None and sight.has_process else None,

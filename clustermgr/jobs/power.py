@@ -84,8 +84,8 @@ def _stop(work: Work, how: OfflineAction, code: str, ended: str) -> float | None
         pause = take_down(work, op.source, how, path)
     except Trouble as trouble:
         return fail(work, op.source, trouble)
-    except Cancelled:
-        return cancelled(work, op.source)
+    except Cancelled as end:
+        return cancelled(work, op.source, end.left)
     if pause is not None:
         return pause
     leases.settle(
@@ -104,5 +104,7 @@ def _stop(work: Work, how: OfflineAction, code: str, ended: str) -> float | None
 def saved_path(operation: Operation) -> str:
     """Where this operation keeps the VM's memory: on the VM's own volume, never used twice."""
     vm = operation.vm
+    if "path" in operation.memory:
+        return str(operation.memory["path"])
     folder = vm.volume.path.rstrip("/") if vm.volume else ""
     return f"{folder}/{vm.uuid}-{operation.pk}.save"

@@ -50,8 +50,8 @@ def _down(work: Work) -> float | None:
         pause = take_down(work, op.source, how, path) if was_running else None
     except Trouble as trouble:
         return fail(work, op.source, trouble)
-    except Cancelled:
-        return cancelled(work, op.source)
+    except Cancelled as end:
+        return cancelled(work, op.source, end.left)
     if pause is None:
         values = {"saved_file": path, "saved_spent": False} if was_running and path else {}
         # Seen without a process: what becomes of the source from here on blocks no start on the target.

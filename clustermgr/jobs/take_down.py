@@ -6,10 +6,18 @@ import contextlib
 
 from clustermgr.actions import leases
 from clustermgr.actions.operations import MOVES
+from clustermgr.core.migration import UNANSWERED_S
 from clustermgr.core.states import OfflineAction, OperationState, Phase, VmState, Wanted
-from clustermgr.drivers.contract import SAVED_TO_FILE, DomainSight
+from clustermgr.drivers.contract import (
+    SAVED_TO_FILE,
+    DomainSight,
+    DoneHandle,
+    DriverError,
+    HandleState,
+    HostUnreachable,
+)
 from clustermgr.jobs.readings import STATES
-from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Trouble, Work
+from clustermgr.jobs.work import HELD_AFTER_S, SAMPLE_S, SILENT_S, Trouble, Work
 from clustermgr.models import Node, Vm
 
 #: How long a guest may take to shut down: FCM's pending timeout.
@@ -25,7 +33,11 @@ TRIES = 3
 
 
 class Cancelled(Exception):
-    """The administrator's cancel was obeyed: the VM runs where it was."""
+    """The administrator's cancel was obeyed: the VM runs where it was. `left`: of a save, in words."""
+
+    def __init__(self, left: str = "") -> None:
+        super().__init__(left)
+        self.left = left
 
 
 def take_down(work: Work, node: Node, how: OfflineAction, path: str = "") -> float | None:
@@ -66,13 +78,14 @@ def _saved(work: Work, node: Node, sight: DomainSight | None, path: str) -> bool
     return (sight is None or not sight.reason) and work.host(node).is_whole(path)
 
 
-def _begin(work: Work, phase: Phase, state: VmState) -> None:
+def _begin(work: Work, phase: Phase, state: VmState, path: str = "") -> None:
     op = work.operation
     work.must_manage()
     if op.step == "begin":
         # What the administrator wants changes with the order: a crash meanwhile is not restarted.
         values = {} if op.kind in MOVES else {"wanted": Wanted.OFF}
-        leases.step(op, step="down", phase=phase, vm_state=state, vm_values=values)
+        memory = {**op.memory, "path": path} if path else op.memory
+        leases.step(op, step="down", phase=phase, memory=memory, vm_state=state, vm_values=values)
 
 
 def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
@@ -85,24 +98,58 @@ def _saving(work: Work, node: Node, sight: DomainSight, path: str) -> float:
         work.progress(sight.job, Phase.SAVING)
         work.same_for("saving")
         return SAMPLE_S
-    if cancelling and work.caller()[0] != "running" and work.same_for("idle") >= SAVE_SETTLES_S:
-        raise Cancelled
     if not work.ordered and not cancelling:
-        _begin(work, Phase.SAVING, VmState.SAVING)
+        _begin(work, Phase.SAVING, VmState.SAVING, path)
         return _order_save(work, node, path)
     caller, reason = work.caller()
-    if caller != "running" and work.same_for("idle") >= SAVE_SETTLES_S:
-        if caller == "none" and work.tries < TRIES and not cancelling:
-            return _order_save(work, node, path)
-        raise Trouble(reason or f"{node.name} ended the save without saving {op.vm.name}.", reason)
-    return SAMPLE_S
+    if caller == "running":
+        return SAMPLE_S
+    work.doubt = work.doubt or caller == "none"
+    quiet = work.same_for("idle")
+    if caller == "none" and work.tries < TRIES and not cancelling and quiet >= SAVE_SETTLES_S:
+        return _order_save(work, node, path)
+    if quiet < (UNANSWERED_S if work.doubt else SAVE_SETTLES_S):
+        leases.renew(op)
+        return SAMPLE_S
+    left = _called_off(work, node, path) if work.doubt else ""
+    if left is None:
+        return SILENT_S
+    if cancelling:
+        raise Cancelled(left)
+    said = reason or f"{node.name} ended the save without saving {op.vm.name}."
+    raise Trouble(f"{said} {left}".strip(), reason)
+
+
+def _called_off(work: Work, node: Node, path: str) -> str | None:
+    """A save without an answer is aborted before it is told to be none, and its file is seen absent.
+    None: not yet; else what is left of it, in words. Raises HostUnreachable."""
+    host, uuid = work.host(node), work.operation.vm.uuid
+    if work.refused(lambda: host.abort_job(uuid), ends=True):
+        return None  # it has begun after all: the next look sees it
+    try:
+        there = f"An unfinished file is left: {path}." if host.has_file(path) else ""
+    except HostUnreachable:
+        raise
+    except DriverError as error:
+        there = f"Whether a file is left at {path} is not known: {error.sentence}"
+    if there and work.met("a file") < HELD_AFTER_S:
+        work.note(there)
+        leases.renew(work.operation)
+        return None
+    return there
 
 
 def _order_save(work: Work, node: Node, path: str) -> float:
     work.must_manage()
     work.ordered, work.tries, work.handle = True, work.tries + 1, None
     work.same_for("ordered")
-    work.handle = work.attempt(lambda: work.host(node).begin_save(work.operation.vm.uuid, path))
+    try:
+        work.handle = work.attempt(lambda: work.host(node).begin_save(work.operation.vm.uuid, path))
+    except Trouble as trouble:
+        if not work.doubt:
+            raise
+        # The order before this one may have begun just now: a look tells.
+        work.handle = DoneHandle(HandleState.FAILED, trouble.sentence)
     return SAMPLE_S
 
 

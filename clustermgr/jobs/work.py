@@ -197,10 +197,10 @@ class Work:
         except DriverError as error:
             raise Trouble(error.sentence, error.raw) from error
 
-    def refused(self, act: Callable[[], Any]) -> str:
+    def refused(self, act: Callable[[], Any], *, ends: bool = False) -> str:
         """Make a call; why the host said no, or nothing. Raises HostUnreachable."""
         try:
-            self.attempt(act)
+            self.attempt(act, ends=ends)
         except Trouble as trouble:
             return trouble.sentence
         return ""

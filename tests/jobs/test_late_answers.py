@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from clustermgr.actions import vms
+from clustermgr.actions import operations, vms
 from clustermgr.core.states import OperationState, VmState
 from clustermgr.drivers.contract import DomainState
+from clustermgr.drivers.lab.driver import LabHost
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.jobs.engine import decide
 from clustermgr.jobs.operations import one_step
@@ -177,6 +178,48 @@ def test_a_save_that_begins_late_is_still_this_save(
     order = done(stage, vms.save(actor=stage.actor, vm=stage.vm("web")))
     assert order.state == OperationState.SUCCEEDED, order.outcome
     assert lies(stage, "web") == []
+
+
+def cancelled_save(stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float) -> Operation:
+    """A save has no answer and is cancelled at once; so many seconds after its call the host obeys it."""
+    Strike(stage, monkeypatch, "begin_save", seconds)
+    order = vms.save(actor=stage.actor, vm=stage.vm("web"))
+    work = killing.taken(stage, order.pk)
+    one_step(work)
+    operations.cancel(actor=stage.actor, operation=stage.fresh(order))
+    killing.finish(stage, work)
+    stage.clock.advance(60)
+    return stage.fresh(order)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 7.9])
+def test_a_cancelled_save_that_begins_late_is_aborted_and_the_vm_runs_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    order = cancelled_save(stage, monkeypatch, seconds)
+    assert order.state == OperationState.CANCELLED, order.outcome
+    assert stage.where("web") == {"n1": DomainState.RUNNING}
+    assert lies(stage, "web") == []
+
+
+def test_a_cancelled_save_that_was_whole_before_it_could_be_aborted_is_a_save(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the answer was lost: the memory is in the file, and nowhere else."""
+    stage.world.set_speeds(disk_mib_s=1 << 20)
+    order = cancelled_save(stage, monkeypatch, 2.9)
+    assert order.state == OperationState.SUCCEEDED, order.outcome
+    assert (stage.vm("web").state, bool(stage.vm("web").saved_file)) == (VmState.SAVED, True)
+    assert lies(stage, "web") == []
+
+
+def test_a_file_that_a_cancelled_save_left_half_written_is_named(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabHost, "has_file", lambda *_: True)
+    order = cancelled_save(stage, monkeypatch, 600.0)
+    assert order.state == OperationState.CANCELLED
+    assert order.memory["path"] in order.outcome
 
 
 @pytest.mark.parametrize("seconds", [0.7, 3.0])
