@@ -7,6 +7,7 @@ from clustermgr.actions.operations import busy, give, known_order, must_be_manag
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.placement import judge, obstacles
+from clustermgr.core.saving import no_place
 from clustermgr.core.states import ACTIVE, NodeState, OfflineAction, OperationKind, VmState
 from clustermgr.core.words import state_word
 from clustermgr.models import Node, Operation, Vm
@@ -76,7 +77,7 @@ def _planned(
     must_be_managed(actor, verb, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
-    if found := _source_obstacles(vm, kind):
+    if found := _source_obstacles(vm, kind) or _no_place(vm, kind, params):
         raise refuse(actor, verb, vm, *found)
     target = target or _best(actor, vm, kind)
     if target.cluster_id != vm.cluster_id:
@@ -131,11 +132,24 @@ def _power(
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
     if vm.owner.state != NodeState.UP:
-        found = finding("node_silent", node=vm.owner.name, state=state_word(vm.owner.state))
-        raise refuse(actor, kind.value, vm, found)
+        silent = finding("node_silent", node=vm.owner.name, state=state_word(vm.owner.state))
+        raise refuse(actor, kind.value, vm, silent)
     if vm.state not in states:
         raise refuse(actor, kind.value, vm, _wrong_state(vm, kind, needed))
+    if found := _no_place(vm, kind, params):
+        raise refuse(actor, kind.value, vm, *found)
     return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=vm.owner, key=key, params=params)
+
+
+def _no_place(vm: Vm, kind: OperationKind, params: dict[str, object]) -> list[Finding]:
+    """An order that saves the VM's memory needs a place for it. One that is off has none to save."""
+    saves = kind in (OperationKind.SAVE, OperationKind.QUICK_MIGRATION)
+    by_save = params.get("offline_action") == OfflineAction.SAVE and vm.state == VmState.RUNNING
+    if not (saves or by_save):
+        return []
+    volume = vm.volume
+    found = no_place(vm.name, volume.name if volume else None, volume.path if volume else "", kind)
+    return [found] if found else []
 
 
 def _wrong_state(vm: Vm, kind: OperationKind, needed: str) -> Finding:

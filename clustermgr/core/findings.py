@@ -104,6 +104,10 @@ SENTENCES: dict[str, str] = {
     "that copy is ruled out.",
     "saved_spent": "The saved state of {vm} was restored before and is never restored again.",
     "saved_on_host": "{vm} was saved by {node} itself; its state lies there. Start it first, then move it.",
+    "save_no_volume": "{vm} lies on no volume that is known here, so there is no place to save its memory. "
+    "{instead}",
+    "save_no_files": "The volume {volume} of {vm} keeps no files, so there is no place to save its memory. "
+    "{instead}",
     # cancelling
     "not_active": "This task ended before it could be cancelled: {state}.",
     "past_switch": "{vm} is past its switch-over; it can no longer be cancelled. You can move it back.",

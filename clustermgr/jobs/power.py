@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clustermgr.actions import leases
-from clustermgr.core.states import OfflineAction, OperationState, VmState, Wanted
+from clustermgr.core.saving import no_place
+from clustermgr.core.states import OfflineAction, OperationKind, OperationState, VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.jobs.bring_up import alone, bring_up, came_up
 from clustermgr.jobs.endings import cancelled, fail
@@ -79,8 +80,8 @@ def save(work: Work) -> float | None:
 
 def _stop(work: Work, how: OfflineAction, code: str, ended: str) -> float | None:
     op = work.operation
-    path = saved_path(op) if how == OfflineAction.SAVE else ""
     try:
+        path = saved_path(op) if how == OfflineAction.SAVE else ""
         pause = take_down(work, op.source, how, path)
     except Trouble as trouble:
         return fail(work, op.source, trouble)
@@ -102,9 +103,12 @@ def _stop(work: Work, how: OfflineAction, code: str, ended: str) -> float | None
 
 
 def saved_path(operation: Operation) -> str:
-    """Where this operation keeps the VM's memory: on the VM's own volume, never used twice."""
+    """Where this operation keeps the VM's memory: on the VM's own volume, never used twice. Raises Trouble
+    when that came to keep no files since the order was given."""
     vm = operation.vm
     if "path" in operation.memory:
         return str(operation.memory["path"])
-    folder = vm.volume.path.rstrip("/") if vm.volume else ""
-    return f"{folder}/{vm.uuid}-{operation.pk}.save"
+    name, folder = (vm.volume.name, vm.volume.path) if vm.volume else (None, "")
+    if found := no_place(vm.name, name, folder, OperationKind(operation.kind)):
+        raise Trouble(found.sentence)
+    return f"{folder.rstrip('/')}/{vm.uuid}-{operation.pk}.save"

@@ -39,12 +39,14 @@ def _down(work: Work) -> float | None:
     op, vm = work.operation, work.operation.vm
     how = _how(work)
     work.span = (0.0, 50.0)
-    path = saved_path(op) if how == OfflineAction.SAVE else ""
     if "was_running" not in op.memory:
         was_running = vm.state not in (VmState.OFF, VmState.SAVED, VmState.FAILED)
-        op.memory = {"was_running": was_running, "path": path if was_running else vm.saved_file}
+        op.memory = {"was_running": was_running} | ({} if was_running else {"path": vm.saved_file})
     was_running = op.memory["was_running"]
     try:
+        if was_running and "path" not in op.memory:
+            op.memory["path"] = saved_path(op) if how == OfflineAction.SAVE else ""
+        path = op.memory["path"]
         if op.step == "begin":
             _check(work, was_running)
         pause = take_down(work, op.source, how, path) if was_running else None

@@ -7,8 +7,9 @@ import pytest
 from clustermgr.actions import vms
 from clustermgr.core.states import OfflineAction, OperationState, VmState
 from clustermgr.drivers.contract import DomainState
+from clustermgr.errors import ActionRefused
 from clustermgr.jobs.operations import reap
-from clustermgr.models import Holder, Vm
+from clustermgr.models import Holder, Vm, Volume
 from tests.jobs.conftest import Stage
 from tests.jobs.killing import carry
 from tests.jobs.test_recovery import left_behind
@@ -65,6 +66,31 @@ def test_a_start_that_fails_on_the_target_brings_the_vm_home(stage: Stage) -> No
     assert "runs again on n1" in done.outcome
     assert stage.where("web") == {"n1": DomainState.RUNNING}
     assert stage.world.double_runs() == []
+
+
+@pytest.mark.parametrize(("path", "words"), [("/dev/vg0", "keeps no files"), ("", "keeps no files")])
+@pytest.mark.parametrize("verb", ["save", "quick_migrate", "move"])
+def test_memory_is_not_saved_where_no_files_are_kept(stage: Stage, verb: str, path: str, words: str) -> None:
+    Volume.objects.update(path=path)
+    more = {} if verb == "save" else {"target": stage.node("n2")}
+    with pytest.raises(ActionRefused, match=words):
+        getattr(vms, verb)(actor=stage.actor, vm=stage.vm("web"), **more)
+    vms.move(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"), offline_action="turn_off")
+    vms.move(actor=stage.actor, vm=stage.vm("idle"), target=stage.node("n2"))
+    stage.run()
+    assert {stage.vm("web").owner.name, stage.vm("idle").owner.name} == {"n2"}
+
+
+@pytest.mark.parametrize("verb", ["save", "quick_migrate"])
+def test_a_volume_that_came_to_keep_no_files_ends_the_order_before_anything_is_done(
+    stage: Stage, verb: str
+) -> None:
+    more = {} if verb == "save" else {"target": stage.node("n2")}
+    order = getattr(vms, verb)(actor=stage.actor, vm=stage.vm("web"), **more)
+    Volume.objects.update(path="/dev/vg0")
+    stage.run()
+    assert "there is no place to save its memory" in stage.fresh(order).outcome
+    assert (stage.vm("web").state, stage.where("web")) == (VmState.RUNNING, {"n1": DomainState.RUNNING})
 
 
 def test_a_target_that_itself_keeps_an_old_state_of_the_vm_is_refused_before_anything_is_done(
