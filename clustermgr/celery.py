@@ -8,7 +8,7 @@ from clustermgr.jobs.beat import beat_schedule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clustermgr.settings")
 
-app = Celery("clustermgr")
+app = Celery("clustermgr", task_cls="clustermgr.jobs.threads:Placed")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = beat_schedule()
 app.conf.imports = (

@@ -3,6 +3,7 @@ twice, it is a possible holder of every machine of its cluster. One mark on the 
 
 from __future__ import annotations
 
+from clustermgr.actions import reaper
 from clustermgr.actions._ledger import Change
 from clustermgr.core.readings import Look
 from clustermgr.models import Holder, Node
@@ -44,6 +45,7 @@ class FirstLooks:
             Holder.objects.bulk_create(holders, ignore_conflicts=True)
             tx.update(node, restored_at=None)
         if self._over and not not_looked_at(tx.cluster_id):
+            reaper.all_seen(tx.cluster_id)
             tx.enqueue(ENGINE, tx.cluster_id, queue="engine")
         self._over = {}
 

@@ -15,7 +15,7 @@ from clustermgr import notices
 from clustermgr.access import CLUSTER
 from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, change
-from clustermgr.actions.operations import ADMIT, cancel_unbegun
+from clustermgr.actions.operations import ADMIT, URGENT, cancel_unbegun
 from clustermgr.actions.seen_vms import at_another_host
 from clustermgr.core.progress import ended
 from clustermgr.core.states import ACTIVE, Level, OperationKind, OperationState, Phase
@@ -124,7 +124,24 @@ def secure(operation: Operation) -> None:
 
 def release(operation_id: int, owner: str) -> None:
     """Give the operation back unfinished, for another worker to go on at once."""
-    Operation.objects.filter(pk=operation_id, lease_owner=owner).update(lease_owner="", lease_expires=None)
+    Operation.objects.filter(pk=operation_id, lease_owner=owner).update(
+        lease_owner="", lease_expires=None, due_at=None
+    )
+
+
+def park(operation: Operation, *, seconds: float) -> None:
+    """Give an operation back that can only wait: it is taken up again after so long, or when a node of it is
+    heard (reaper.heard). Its holders, slots and step stay as they are."""
+    with change(operation.cluster_id) as tx:
+        parked = Operation.objects.filter(
+            pk=operation.pk, lease_owner=operation.lease_owner, state__in=ACTIVE
+        ).update(
+            lease_owner="",
+            lease_expires=None,
+            due_at=clock().database_now() + timedelta(seconds=seconds),
+        )
+        if parked and operation.due_at is None:
+            tx.touch(operation, operation.vm)
 
 
 def show_progress(operation: Operation, figures: dict[str, Any], *, keep: bool) -> None:
@@ -200,7 +217,7 @@ def settle(
                 words=params,
             )
         tx.touch(operation, operation.vm, operation.source, operation.target)
-        tx.enqueue(ADMIT, operation.cluster_id)
+        tx.enqueue(ADMIT, operation.cluster_id, queue=URGENT)
         if and_then is not None:
             and_then(tx, operation)
 
@@ -217,6 +234,7 @@ def _end(tx: Change, operation: Operation, state: OperationState, **values: Any)
         wait_reason="",
         lease_owner="",
         lease_expires=None,
+        due_at=None,
         **values,
     )
     if not ended:

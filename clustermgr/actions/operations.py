@@ -19,6 +19,7 @@ from clustermgr.core.states import (
     Phase,
     Priority,
     cancellable,
+    may_be_given_up,
 )
 from clustermgr.core.words import KINDS
 from clustermgr.errors import ActionRefused
@@ -26,6 +27,8 @@ from clustermgr.models import Cluster, Event, Node, Operation, Slot, Vm
 
 DRIVE = "clustermgr.jobs.operations.drive"
 ADMIT = "clustermgr.jobs.operations.admit"
+#: The queue of what never waits behind orders: engine, recoveries, admission, reaper.
+URGENT = "engine"
 
 MOVES = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION, OperationKind.MOVE)
 
@@ -138,9 +141,14 @@ def _record(tx: Change, actor: Actor, operation: Operation) -> None:
     )
     tx.touch(operation, operation.vm)
     if operation.kind == OperationKind.LIVE_MIGRATION:
-        tx.enqueue(ADMIT, operation.cluster_id)
+        tx.enqueue(ADMIT, operation.cluster_id, queue=URGENT)
     else:
-        tx.enqueue(DRIVE, operation.pk)
+        tx.enqueue(DRIVE, operation.pk, queue=queue_of(operation.kind))
+
+
+def queue_of(kind: str) -> str:
+    """Where an operation of this kind is sent."""
+    return URGENT if kind == OperationKind.RECOVERY else "operations"
 
 
 def busy(vm: Vm) -> ActionRefused:
@@ -180,7 +188,8 @@ def refuse(
 
 
 def cancel(*, actor: Actor, operation: Operation) -> Operation:
-    """Ask for an order to stop: at once while it waits, until switch-over while it copies, refused after."""
+    """Ask for an order to stop: at once while it waits, until switch-over while it copies, refused after. One
+    that waits for a silent host ends with its holders kept, where nothing is owed to that host."""
     require(actor, "cancel")
     operation.refresh_from_db()
     if not operation.active:
@@ -234,12 +243,14 @@ def cancel_unbegun(
             what=KINDS[operation.kind],
         )
         tx.touch(operation.vm)
-        tx.enqueue(ADMIT, operation.cluster_id)
+        tx.enqueue(ADMIT, operation.cluster_id, queue=URGENT)
     return done
 
 
 def _cancel_running(tx: Change, actor: Actor, operation: Operation) -> bool:
-    if not cancellable(operation.kind, operation.phase):
+    waits = operation.due_at is not None
+    given_up = waits and may_be_given_up(operation.kind, operation.step, operation.params)
+    if not given_up and not cancellable(operation.kind, operation.phase):
         return False
     done = tx.advance(operation, to=OperationState.CANCELLING, cancel_requested_by=actor.name)
     if done:
@@ -251,6 +262,9 @@ def _cancel_running(tx: Change, actor: Actor, operation: Operation) -> bool:
             what=KINDS[operation.kind].lower(),
         )
         tx.touch(operation.vm)
+        if waits:  # nobody is at it: a worker looks once more, and ends it
+            Operation.objects.filter(pk=operation.pk).update(due_at=tx.now)
+            tx.enqueue(DRIVE, operation.pk, queue=queue_of(operation.kind))
     return done
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from clustermgr.actions import reaper
 from clustermgr.actions._ledger import Change
 from clustermgr.core.health import SILENT_STATES
 from clustermgr.core.readings import Facts, Load, VolumeSeen, VolumesSeen
@@ -62,6 +63,8 @@ def node_state(tx: Change, node: Node, state: NodeState, reason: str = "") -> No
     tx.update(node, observed_at=node.observed_at, **values)
     code, level = STATE_EVENTS[state]
     tx.event(code, level=level, node=node, reason=reason)
+    if state == NodeState.JOINING:
+        reaper.heard(node)
 
 
 def volumes(tx: Change, node: Node, found: VolumesSeen) -> None:

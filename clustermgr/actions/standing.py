@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from clustermgr.access import CLUSTER, Actor, require
 from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, audit, change
-from clustermgr.actions.operations import ADMIT, cancel_unbegun
+from clustermgr.actions.operations import ADMIT, URGENT, cancel_unbegun
 from clustermgr.core import stamps
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.markers import Marker
@@ -182,7 +182,7 @@ def _down(tx: Change, row: Cluster, reason: str, *, by: str) -> None:
 def _up(tx: Change, row: Cluster, **values: object) -> None:
     tx.update(row, stood_down_at=None, stood_down_reason="", stood_down_by="", rivals={}, **values)
     tx.touch("health")
-    tx.enqueue(ADMIT, row.pk)
+    tx.enqueue(ADMIT, row.pk, queue=URGENT)
     tx.enqueue(ENGINE, row.pk, queue="engine")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -124,6 +125,21 @@ CANCELLABLE: dict[OperationKind, frozenset[Phase]] = {
 def cancellable(kind: str, phase: str) -> bool:
     """Whether an operation of this kind can be cancelled while it does this."""
     return phase in CANCELLABLE.get(OperationKind(kind), frozenset())
+
+
+#: Steps at which an order that waits for a silent host may be ended without it: all that the host may still
+#: do is ruled out by its holders. Not a revocation, which owes a definition; nor the tidying after a move.
+GIVEN_UP_AT = frozenset({"begin", "down", "up", "called", "spent", "resume", "apply"})
+
+
+def may_be_given_up(kind: str, step: str, params: Mapping[str, object]) -> bool:
+    """Whether a cancel may end an operation whose host is silent. Never a live migration, which keeps its
+    slots until both ends were seen; nor a save under way, whose file would be forgotten."""
+    if kind in (OperationKind.LIVE_MIGRATION, OperationKind.TIDY) or step not in GIVEN_UP_AT:
+        return False
+    saves = kind in (OperationKind.SAVE, OperationKind.QUICK_MIGRATION)
+    saves = saves or params.get("offline_action") == OfflineAction.SAVE
+    return not (saves and step == "down")
 
 
 class Priority(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SCHEDULE: tuple[tuple[str, float, str], ...] = (
-    ("clustermgr.jobs.operations.reap", 2.0, "operations"),
+    ("clustermgr.jobs.operations.reap", 2.0, "engine"),
     ("clustermgr.jobs.engine.decide_all", 5.0, "engine"),
     ("clustermgr.jobs.watch.keep", 2.0, "default"),
     ("clustermgr.jobs.candidates.keep", 10.0, "default"),

@@ -91,6 +91,7 @@ def alone(work: Work, node: Node) -> bool:
     if reason := why_not_yet(op.cluster_id, op.vm.name):
         work.note(f"{reason}; it is started when that is ruled out, or the node evicted")
         leases.renew(op)
+        work.stalled = True
         return False
     for other, answers in work.other_copies(node):
         if answers:

@@ -20,6 +20,7 @@ def stand_still(work: Work, met: StandsDown) -> float | None:
     if _begun(work):
         work.note(f"{op.cluster} stands down, so nothing more is begun. {met.reason}")
         leases.renew(op)
+        work.stalled = True
         return SILENT_S
     # A recovery that found no node yet: the engine takes it up again when the cluster is managed.
     failed = op.kind == OperationKind.RECOVERY and op.vm.state != VmState.FAILED

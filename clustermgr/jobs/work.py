@@ -87,6 +87,9 @@ class Work:
         #: A call of this stage may still wait on its host: its answer was lost, or another worker made it.
         self.doubt = self.operation.step in ("called", "spent", "resume")
         self.asked_again_at = 0.0  # seconds into the wait for a guest to shut down
+        #: Of the present step: nodes that did not answer, and whether it can only wait, perhaps for long.
+        self.silent: dict[int, Node] = {}
+        self.stalled = False
         self._hosts: dict[int, HostDriver] = {}
         self._look: object = None
         self._look_since = 0.0
@@ -102,6 +105,7 @@ class Work:
 
     def refresh(self) -> None:
         self.operation = leases.owned(self.operation_id, self.owner)
+        self.silent, self.stalled = {}, False
         if self._shown:
             self.operation.progress = self._shown  # the row is up to a second older than what was shown
 
@@ -110,7 +114,11 @@ class Work:
     def host(self, node: Node) -> HostDriver:
         """This work's own connection. Raises HostUnreachable."""
         if node.pk not in self._hosts:
-            self._hosts[node.pk] = connect_to(node, deadline=DEADLINE_S)
+            try:
+                self._hosts[node.pk] = connect_to(node, deadline=DEADLINE_S)
+            except HostUnreachable:
+                self.silent[node.pk] = node
+                raise
         return self._hosts[node.pk]
 
     def sight(self, node: Node) -> tuple[bool, DomainSight | None]:
@@ -131,6 +139,7 @@ class Work:
         raise Unbegun(f"{node.name} does not answer; nothing was begun there.")
 
     def forget(self, node: Node) -> None:
+        self.silent[node.pk] = node
         host = self._hosts.pop(node.pk, None)
         if host is not None:
             with contextlib.suppress(DriverError):  # it is dead already

@@ -20,6 +20,7 @@ from clustermgr.core.states import (
     OperationState,
     VmState,
     cancellable,
+    may_be_given_up,
 )
 from clustermgr.models import Drift, Event, Node, Operation, Vm
 from clustermgr.ports import clock
@@ -50,6 +51,7 @@ class OperationRow:
     started_at: datetime | None
     finished_at: datetime | None
     progress: dict[str, Any] = field(default_factory=dict)
+    waits_in_vain: bool = False  # for a silent host, and it can be ended without it
 
     @property
     def active(self) -> bool:
@@ -75,7 +77,9 @@ class OperationRow:
     def stoppable(self) -> bool:
         if self.state == OperationState.QUEUED:
             return True
-        return self.state == OperationState.RUNNING and cancellable(self.kind, self.phase)
+        if self.state != OperationState.RUNNING:
+            return False
+        return self.waits_in_vain or cancellable(self.kind, self.phase)
 
     @property
     def took(self) -> float | None:
@@ -189,6 +193,7 @@ def operation_row(row: Operation) -> OperationRow:
         started_at=row.started_at,
         finished_at=row.finished_at,
         progress=row.progress or {},
+        waits_in_vain=row.due_at is not None and may_be_given_up(row.kind, row.step, row.params),
     )
 
 

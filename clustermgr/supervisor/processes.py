@@ -33,7 +33,7 @@ def console(host: str, port: int) -> Process:
 
 def worker() -> Process:
     queues = "operations,engine,default"
-    options = ("-P", "threads", "-c", "32", "-Q", queues, "-n", "worker@%h", "--prefetch-multiplier", "1")
+    options = ("-P", "threads", "-c", "40", "-Q", queues, "-n", "worker@%h", "--prefetch-multiplier", "1")
     return Process("worker", (*_CELERY, "worker", *options, *_QUIET), grace=2.5)
 
 
