@@ -51,6 +51,10 @@ class Harness(Protocol):
         """A path on shared storage at which no file is."""
         ...
 
+    def lose(self, handle: Handle) -> None:
+        """From now on no answer comes to this call on the source; the host itself goes on."""
+        ...
+
 
 def state(host: HostDriver, uuid: str) -> DomainState | None:
     seen = host.sight(uuid)
@@ -349,6 +353,20 @@ def test_a_start_that_is_revoked_comes_to_nothing(harness: Harness) -> None:
         assert not harness.wait(lambda: harness.source.sight(harness.off_vm) is not None, 2)
         harness.source.define(definition)
         assert state(harness.source, harness.off_vm) is DomainState.OFF
+
+
+def test_a_call_whose_answer_is_lost_has_neither_failed_nor_ended(harness: Harness) -> None:
+    """What became of it only looks can tell (safety.md 1.3)."""
+    handle = harness.source.begin_migrate(harness.running_vm, harness.destination, SLOW)
+    assert harness.wait(lambda: bool(harness.source.jobs([harness.running_vm])), 10)
+    harness.lose(handle)
+    found, why = finish(harness, handle)
+    assert found is HandleState.LOST
+    assert why.endswith(".")
+    assert harness.source.jobs([harness.running_vm])
+    harness.source.abort_job(harness.running_vm)
+    assert harness.wait(lambda: not harness.source.jobs([harness.running_vm]), 20)
+    assert handle.poll()[0] is HandleState.LOST
 
 
 # -- live migration --

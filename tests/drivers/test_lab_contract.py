@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from clustermgr.drivers.contract import Handle
 from clustermgr.drivers.lab.driver import LabHost
+from clustermgr.drivers.lab.faults import Faults
 from clustermgr.drivers.lab.world import World
 from tests.drivers.contract_suite import *  # noqa: F403
 from tests.fakes import VirtualClock
@@ -18,6 +20,7 @@ class LabHarness:
     def __init__(self) -> None:
         self._clock = VirtualClock()
         world = World.build(clock=self._clock)
+        self._faults = Faults(world)
         world.node("n1")
         world.node("n2")
         self.source, self.target = LabHost(world, "n1"), LabHost(world, "n2")
@@ -37,6 +40,11 @@ class LabHarness:
 
     def saved_path(self) -> str:
         return "/clusterstorage/csv1/web.state"
+
+    def lose(self, handle: Handle) -> None:
+        self._faults.hang("n1")
+        handle.poll()
+        self._faults.hang("n1", hangs=False)
 
 
 @pytest.fixture

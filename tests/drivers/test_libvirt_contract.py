@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clustermgr.drivers import registry
-from clustermgr.drivers.contract import DomainState, HostDriver
+from clustermgr.drivers.contract import DomainState, Handle, HostDriver
 from clustermgr.kvmlab import image
 from clustermgr.kvmlab.guests import Guest, domain_xml
 from clustermgr.kvmlab.image import Program
@@ -46,6 +48,12 @@ class LibvirtHarness:
 
     def saved_path(self) -> str:
         return f"/srv/{CSV}/saved/web-{next(_paths)}.state"
+
+    def lose(self, handle: Handle) -> None:
+        from clustermgr.drivers.libvirt.children import ChildHandle  # libvirt-python may be missing
+
+        assert isinstance(handle, ChildHandle)
+        os.kill(handle.pid, signal.SIGKILL)
 
     def reset(self) -> None:
         """One VM running on the source, one off, none on the target; what is so already stays."""

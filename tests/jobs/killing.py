@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clustermgr.actions import leases, operations
-from clustermgr.drivers.contract import DriverError, HostUnreachable
+from clustermgr.drivers.contract import DoneHandle, DriverError, HandleState, HostUnreachable
 from clustermgr.jobs import work as works
 from clustermgr.jobs.operations import drive, one_step, reap
 from clustermgr.jobs.work import Work
@@ -23,6 +23,12 @@ CHANGES = frozenset(
         *("begin_migrate", "abort_job", "begin_save", "begin_restore", "delete_file", "claim_marker"),
     }
 )
+
+
+#: Those of them that take time and are begun: their answer comes later, through a handle.
+BEGUN = frozenset({"begin_start", "begin_migrate", "begin_save", "begin_restore"})
+#: What happens to an act: its name, and the call that makes it.
+Strike = Callable[[str, Callable[[], Any]], Any]
 
 
 class Killed(BaseException):
@@ -86,7 +92,7 @@ def until(stage: Stage, end: float) -> Iterator[None]:
 class Acts:
     """Counts the acts of workers - calls that change a host, and commits - and strikes at one of them."""
 
-    def __init__(self, strike: Callable[[Callable[[], Any]], Any], *, commits: bool) -> None:
+    def __init__(self, strike: Strike, *, commits: bool) -> None:
         self.strike, self.commits = strike, commits
         self.at: int | None = None
         self.names: list[str] = []
@@ -100,7 +106,7 @@ class Acts:
 
     def act(self, name: str, call: Callable[[], Any]) -> Any:
         self.names.append(name)
-        return self.strike(call) if self.at == len(self.names) - 1 else call()
+        return self.strike(name, call) if self.at == len(self.names) - 1 else call()
 
     def install(self, patch: pytest.MonkeyPatch, job: Any = works, rows: Any = leases, *commits: str) -> Acts:
         """`job`: whose hosts; `rows`: the module of the commits, which are `commits`."""
@@ -125,20 +131,33 @@ class _Host:
         return lambda *args, **named: self._acts.act(name, lambda: real(*args, **named))
 
 
-def kill(call: Callable[[], Any]) -> Any:
+def kill(name: str, call: Callable[[], Any]) -> Any:
     """The worker dies before this act (and so after the one before)."""
     raise Killed
 
 
-def no_answer(call: Callable[[], Any]) -> Any:
+def no_answer(name: str, call: Callable[[], Any]) -> Any:
     """The host does what it is told, and its answer is lost."""
     call()
     raise HostUnreachable("It did not answer within 5 seconds.")
 
 
-def lost(call: Callable[[], Any]) -> Any:
+def lost(name: str, call: Callable[[], Any]) -> Any:
     """The host never heard of it."""
     raise HostUnreachable("It did not answer within 5 seconds.")
+
+
+def through_the_handle(strike: Strike) -> Strike:
+    """The same, as drivers tell it of a call that was begun: nothing is raised, and its handle is lost."""
+
+    def struck(name: str, call: Callable[[], Any]) -> Any:
+        if name not in BEGUN:
+            return strike(name, call)
+        with suppress(HostUnreachable):
+            strike(name, call)
+        return DoneHandle(HandleState.LOST, "The process for the call ended without an answer.")
+
+    return struck
 
 
 class Late:
@@ -150,7 +169,7 @@ class Late:
         self.waiting: list[tuple[float, Callable[[], Any]]] = []
         stage.clock.advance = self.advance  # type: ignore[method-assign]
 
-    def __call__(self, call: Callable[[], Any]) -> Any:
+    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
         self.waiting.append((self.clock.monotonic() + self.seconds, call))
         raise HostUnreachable("It did not answer within 5 seconds.")
 

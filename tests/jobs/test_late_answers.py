@@ -5,7 +5,8 @@ A call is struck, the host is silent about it, and some seconds later it does wh
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,16 +29,32 @@ START, RESTORE = "begin_start", "begin_restore"
 
 
 class Strike:
-    """Strikes the first call of one name; the others are made as usual."""
+    """Strikes the first call of one name; the others are made as usual. `told`: how a lost answer is told."""
+
+    made: ClassVar[list[Strike]] = []
+    told: ClassVar[Callable[[killing.Strike], killing.Strike]] = staticmethod(lambda strike: strike)
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str, seconds: float) -> None:
         self.late, self.name, self.calls = killing.Late(stage, seconds), name, 0
-        killing.Acts(lambda call: call(), commits=False).install(monkeypatch)
+        killing.Acts(lambda _, call: call(), commits=False).install(monkeypatch)
         monkeypatch.setattr(killing.Acts, "act", self.act)
+        self.made.append(self)
 
     def act(self, name: str, call: Any) -> Any:
         self.calls += name == self.name
-        return self.late(call) if name == self.name and self.calls == 1 else call()
+        if name != self.name or self.calls != 1:
+            return call()
+        return Strike.told(self.late)(name, call)
+
+
+@pytest.fixture(autouse=True, params=["no answer", "lost in its handle"])
+def told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test with either word for a lost answer; a strike that never struck shows nothing."""
+    Strike.made.clear()
+    if request.param == "lost in its handle":
+        monkeypatch.setattr(Strike, "told", staticmethod(killing.through_the_handle))
+    yield
+    assert [strike.name for strike in Strike.made if not strike.calls] == []
 
 
 def done(stage: Stage, order: Operation, *, seconds: float = 60.0) -> Operation:
@@ -231,7 +248,7 @@ def test_whatever_call_is_carried_out_late_the_rows_are_true(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str, seconds: float
 ) -> None:
     late = killing.Late(stage, seconds)
-    acts = killing.Acts(late, commits=False).install(monkeypatch)
+    acts = killing.Acts(Strike.told(late), commits=False).install(monkeypatch)
     end = stage.clock.monotonic() + 4200
     with killing.until(stage, end):
         assert each_act(stage, kind, acts, lambda vm: stage.clock.advance(60)) == []

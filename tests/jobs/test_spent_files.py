@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_deleted_is_not_restored_a_second_time(
 ) -> None:
     """It was marked as spent when the target had it: at home the VM starts from its disks."""
     order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
-    acts = killing.Acts(lambda call: cut(stage, call), commits=False).install(monkeypatch)
+    acts = killing.Acts(lambda _, call: cut(stage, call), commits=False).install(monkeypatch)
     monkeypatch.setattr(acts, "act", lambda name, call: cut(stage, call) if name == "delete_file" else call())
     stage.run()
     assert "was started again from its disks on n1" in stage.fresh(order).outcome

@@ -35,15 +35,20 @@ SCHEME = "lab:"
 
 
 class LabHandle:
-    """A call under way; its end is a row of the store, so any process may look."""
+    """A call under way; its end is a row of the store. Its answer comes over the connection of `host`: once
+    that host does not answer, the call is lost, whatever becomes of it."""
 
-    def __init__(self, world: World, work_id: int) -> None:
-        self._world = world
+    def __init__(self, host: LabHost, world: World, work_id: int) -> None:
+        self._host, self._world = host, world
         self._id = work_id
+        self._lost = ""
 
     def poll(self) -> tuple[HandleState, str]:
         with self._world.read() as tx:
+            self._lost = self._lost or self._host.silence(tx)
             work = tx.work(self._id)
+        if self._lost:
+            return HandleState.LOST, self._lost
         if work is None:
             return HandleState.DONE, ""  # ended more than an hour ago
         if work.state == "active":
@@ -173,7 +178,7 @@ class LabHost:
     # -- power --
     def begin_start(self, uuid: str) -> Handle:
         with self._ordering() as tx:
-            return LabHandle(self._world, guests.begin_start(tx, self.name, uuid))
+            return LabHandle(self, self._world, guests.begin_start(tx, self.name, uuid))
 
     def resume(self, uuid: str) -> None:
         with self._ordering() as tx:
@@ -198,7 +203,7 @@ class LabHost:
             if tx.find_host(target) is None:
                 raise Refused(f"{self.name} knows no host at {to.address}. Check the address of {to.name}.")
             work = moves.begin(tx, self.name, uuid, target, bandwidth=options.bandwidth)
-        return LabHandle(self._world, work)
+        return LabHandle(self, self._world, work)
 
     def abort_job(self, uuid: str) -> None:
         with self._ordering() as tx:
@@ -214,11 +219,11 @@ class LabHost:
 
     def begin_save(self, uuid: str, path: str) -> Handle:
         with self._ordering() as tx:
-            return LabHandle(self._world, saves.begin_save(tx, self.name, uuid, path))
+            return LabHandle(self, self._world, saves.begin_save(tx, self.name, uuid, path))
 
     def begin_restore(self, path: str) -> Handle:
         with self._ordering() as tx:
-            return LabHandle(self._world, saves.begin_restore(tx, self.name, path))
+            return LabHandle(self, self._world, saves.begin_restore(tx, self.name, path))
 
     def has_file(self, path: str) -> bool:
         """Raises Failed when the volume is not reached now: then nobody can say."""
@@ -237,6 +242,14 @@ class LabHost:
             saves.delete_file(tx, self.name, path)
 
     # -- is anybody there --
+    def silence(self, tx: Tx) -> str:
+        """Why this host does not answer now, or nothing. Never waits."""
+        try:
+            host = self._answering(tx)
+        except HostUnreachable as error:
+            return error.sentence
+        return f"{self.name} does not answer: it hangs." if host.hangs else ""
+
     @contextmanager
     def _asking(self) -> Iterator[tuple[Tx, Host]]:
         with self._world.read() as tx:
