@@ -26,6 +26,8 @@ from clustermgr.ports import clock
 LEASE_S = 20.0
 #: A mutating call is made only with this much of the lease left: its deadline (5 s) and 5 s more.
 CALL_NEEDS_S = 10.0
+#: A call is made so long before the lease ends, at the latest: it is on its way when another owner looks.
+SPARE_S = 1.0
 
 
 class LeaseLost(Exception):

@@ -8,6 +8,8 @@ Rules for every implementation
 - `begin_*` starts work that takes time and returns a `Handle` at once. The handle ends with the process that
   holds it; the work on the host may go on without it, so outcomes are *observed* (`sight`, `jobs`), never
   returned.
+- A call that changes something is made within the caller's permit (`permits.permitted`) or not at all: raised
+  as `TooLate`, or told by the handle as FAILED; never LOST.
 - Sizes are bytes unless a name says `_mib`; rates are bytes per second; times are seconds.
 """
 
@@ -18,6 +20,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from clustermgr.drivers.errors import AgentDown as AgentDown
+from clustermgr.drivers.errors import Busy as Busy
+from clustermgr.drivers.errors import DriverError as DriverError
+from clustermgr.drivers.errors import Failed as Failed
+from clustermgr.drivers.errors import HostUnreachable as HostUnreachable
+from clustermgr.drivers.errors import NotFound as NotFound
+from clustermgr.drivers.errors import Refused as Refused
+from clustermgr.drivers.errors import TooLate as TooLate
+from clustermgr.drivers.errors import Unsupported as Unsupported
 from clustermgr.drivers.probes import Credentials as Credentials
 from clustermgr.drivers.probes import Probe as Probe
 from clustermgr.drivers.probes import ProbeFinding as ProbeFinding

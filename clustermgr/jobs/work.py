@@ -20,7 +20,9 @@ from clustermgr.drivers.contract import (
     HostDriver,
     HostUnreachable,
     Job,
+    TooLate,
 )
+from clustermgr.drivers.permits import permitted
 from clustermgr.jobs.hosts import DEADLINE_S, connect_to
 from clustermgr.models import Cluster, Holder, Node, Operation
 from clustermgr.ports import clock
@@ -187,7 +189,8 @@ class Work:
             raise StandsDown(reason)
 
     def call(self, act: Callable[[], Any], *, ends: bool = False) -> Any:
-        """Make a mutating call on a host, with enough of the lease left for its deadline (safety.md 3).
+        """Make a mutating call on a host, with enough of the lease left for its deadline (safety.md 3). It
+        is not made after the lease, however long it takes until it is made.
 
         `ends`: it only brings to its end what goes on there, as a cluster that stood down may. Raises
         StandsDown.
@@ -195,7 +198,13 @@ class Work:
         if not ends:
             self.must_manage()
         leases.secure(self.operation)
-        return act()
+        try:
+            with permitted(self.operation.held_until - leases.SPARE_S):
+                return act()
+        except TooLate as late:
+            # After any pause the hosts are looked at again: whoever owns it next begins with that.
+            leases.release(self.operation_id, self.owner)
+            raise leases.LeaseLost from late
 
     def attempt(self, act: Callable[[], Any], *, ends: bool = False) -> Any:
         """Like `call`, for stages that end in Trouble when the host says no. A silent host is no answer."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pytest
 
+from clustermgr import ports
 from clustermgr.drivers.contract import (
     NONCES,
     Busy,
@@ -26,7 +27,9 @@ from clustermgr.drivers.contract import (
     MigrationOptions,
     NotFound,
     Refused,
+    TooLate,
 )
+from clustermgr.drivers.permits import permitted
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 SLOW = MigrationOptions(bandwidth=16 * 1024 * 1024, allow_unsafe=True)
@@ -353,6 +356,26 @@ def test_a_start_that_is_revoked_comes_to_nothing(harness: Harness) -> None:
         assert not harness.wait(lambda: harness.source.sight(harness.off_vm) is not None, 2)
         harness.source.define(definition)
         assert state(harness.source, harness.off_vm) is DomainState.OFF
+
+
+def test_a_call_that_comes_after_its_permit_is_not_made(harness: Harness) -> None:
+    host, off, runs = harness.source, harness.off_vm, harness.running_vm
+    with permitted(ports.clock().monotonic() - 1):
+        for call in (
+            lambda: host.begin_start(off),
+            lambda: host.begin_migrate(runs, harness.destination, FAST),
+            lambda: host.begin_save(runs, harness.saved_path()),
+            lambda: host.destroy(runs),
+            lambda: host.undefine(off),
+            lambda: host.abort_job(runs),
+        ):
+            with pytest.raises(TooLate, match="was not made"):
+                call()
+    assert not harness.wait(lambda: state(host, runs) is not DomainState.RUNNING, 1)
+    assert state(host, off) is DomainState.OFF
+    with permitted(ports.clock().monotonic() + 60):
+        host.destroy(runs)
+    assert state(host, runs) is DomainState.OFF
 
 
 def test_a_call_whose_answer_is_lost_has_neither_failed_nor_ended(harness: Harness) -> None:

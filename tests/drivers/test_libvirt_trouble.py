@@ -10,14 +10,17 @@ from contextlib import suppress
 
 import pytest
 
-from clustermgr.drivers import registry
+from clustermgr.drivers import permits, registry
 from clustermgr.drivers.contract import (
     AgentDown,
+    Destination,
     DomainState,
     HandleState,
     HostDriver,
     HostUnreachable,
+    MigrationOptions,
     Refused,
+    TooLate,
 )
 from tests.kvm import KvmLab, wait_for
 
@@ -218,3 +221,18 @@ def test_a_hanging_daemon_costs_no_more_than_the_deadline(kvm_lab: KvmLab, host:
     fresh = registry.connect("libvirt", kvm_lab.uri(NODE), deadline=DEADLINE)
     assert state(fresh, vm) in (DomainState.RUNNING, DomainState.PAUSED)
     fresh.close()
+
+
+def test_a_child_whose_permit_ran_out_on_its_way_makes_no_call(
+    host: HostDriver, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permits, "moment", lambda: permits.boottime() - 1)
+    with pytest.raises(TooLate, match="Nothing was begun"):
+        host.destroy(vm)
+    handle = host.begin_migrate(
+        vm, Destination("qemu+tcp://10.0.0.1/system", "elsewhere"), MigrationOptions()
+    )
+    assert wait_for(lambda: handle.poll()[0] is not HandleState.RUNNING)
+    assert handle.poll()[0] is HandleState.FAILED
+    assert "Nothing was begun" in handle.poll()[1]
+    assert state(host, vm) is not DomainState.OFF

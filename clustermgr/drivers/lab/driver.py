@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from clustermgr import ports
+from clustermgr.drivers import permits
 from clustermgr.drivers.contract import (
     ConfigReading,
     Credentials,
@@ -265,6 +266,7 @@ class LabHost:
             pass
         with self._world.write() as tx:
             self._answering(tx)
+            permits.seconds_left()
             yield tx
 
     def _answering(self, tx: Tx) -> Host:

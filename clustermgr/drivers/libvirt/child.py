@@ -16,6 +16,7 @@ from typing import Any
 
 import libvirt
 
+from clustermgr.drivers import permits
 from clustermgr.drivers.contract import DriverError, HostUnreachable
 from clustermgr.drivers.libvirt import connection, definitions, markers, moving, power, reach, storage
 from clustermgr.drivers.libvirt.errors import translate
@@ -83,6 +84,7 @@ def perform(request: dict[str, Any]) -> object:
     finally:
         hang.cancel()
     function, doing = VERBS[request["verb"]]
+    permits.check(request["not_after"])  # last: reaching the host may have taken long
     try:
         return function(handle, **request["arguments"])
     except libvirt.libvirtError as error:

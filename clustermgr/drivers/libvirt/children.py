@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from clustermgr.drivers import permits
 from clustermgr.drivers.contract import DriverError, Failed, HandleState, HostUnreachable
 from clustermgr.drivers.libvirt.errors import rebuild
 
@@ -39,12 +40,14 @@ os.register_at_fork(after_in_child=_begin_anew)
 def spawn(
     uri: str, verb: str, arguments: Mapping[str, object], open_within: float
 ) -> subprocess.Popen[bytes]:
-    """A child that has its request and works."""
+    """A child that has its request and works. Raises TooLate when it may call no more."""
     global _starter
+    not_after = permits.moment()
     if _starter is None:
         _starter = ThreadPoolExecutor(1, thread_name_prefix="libvirt-children")
     child = _starter.submit(_start).result()
     request = {"uri": uri, "verb": verb, "arguments": dict(arguments), "open_within": open_within}
+    request["not_after"] = not_after
     stdin = _pipe(child.stdin)
     with suppress(BrokenPipeError), stdin:  # if it died at once, its answer or the lack of one says why
         stdin.write(json.dumps(request).encode())

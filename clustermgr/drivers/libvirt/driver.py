@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from clustermgr.drivers import contract
+from clustermgr.drivers import contract, permits
 from clustermgr.drivers.contract import Busy, NotFound, Refused, Unsupported
 
 try:
@@ -158,6 +158,7 @@ class LibvirtHost:
 
     def abort_job(self, uuid: str) -> None:
         """Directly, not in a child: a cancel is urgent, and libvirt answers it in milliseconds."""
+        permits.seconds_left()
         self._call("cancel the job", lambda handle: moving.abort_job(handle, uuid))
 
     def begin_save(self, uuid: str, path: str) -> contract.Handle:
