@@ -32,14 +32,6 @@ from clustermgr.drivers.errors import Unsupported as Unsupported
 from clustermgr.drivers.probes import Credentials as Credentials
 from clustermgr.drivers.probes import Probe as Probe
 from clustermgr.drivers.probes import ProbeFinding as ProbeFinding
-from clustermgr.drivers.troubles import AgentDown as AgentDown
-from clustermgr.drivers.troubles import Busy as Busy
-from clustermgr.drivers.troubles import DriverError as DriverError
-from clustermgr.drivers.troubles import Failed as Failed
-from clustermgr.drivers.troubles import HostUnreachable as HostUnreachable
-from clustermgr.drivers.troubles import NotFound as NotFound
-from clustermgr.drivers.troubles import Refused as Refused
-from clustermgr.drivers.troubles import Unsupported as Unsupported
 
 
 class DomainState(StrEnum):
