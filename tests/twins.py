@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
-from clustermgr.models import Claim, Cluster, Event
+from clustermgr.models import Claim, Cluster, Event, Node, Vm
 
 
 @contextmanager
@@ -35,8 +35,12 @@ def copy_into(file: Path) -> None:
     archive = file.with_suffix(".backup")
     call_command("backup", str(archive))
     claims = list(Claim.objects.values())
+    as_it_was = [(model, list(model.objects.values())) for model in (Node, Vm)]
     with second_manager(file):
         call_command("restore", str(archive))
         Cluster.objects.update(stood_down_at=None, stood_down_reason="", stood_down_by="")
         Event.objects.filter(code="restored").delete()
         Claim.objects.bulk_create(Claim(**row) for row in claims)
+        for model, rows in as_it_was:
+            for row in rows:
+                model.objects.filter(pk=row["id"]).update(**row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from clustermgr.actions import leases, standing
@@ -96,7 +97,6 @@ class Work:
         self._look: object = None
         self._look_since = 0.0
         self._kept_at = 0.0
-        self._met: dict[str, float] = {}
 
     def anew(self) -> None:
         """Another stage begins: nothing was ordered in it."""
@@ -163,9 +163,12 @@ class Work:
         return now - self._look_since
 
     def met(self, difficulty: str) -> float:
-        """Seconds since this worker met a difficulty of this name for the first time."""
-        now = clock().monotonic()
-        return now - self._met.setdefault(difficulty, now)
+        """Seconds since this order met a difficulty of this name for the first time, with whichever worker."""
+        now, met = clock().now(), self.operation.memory.get("met", {})
+        if difficulty not in met:
+            met = {**met, difficulty: now.isoformat()}
+            leases.renew(self.operation, memory={**self.operation.memory, "met": met})
+        return (now - datetime.fromisoformat(met[difficulty])).total_seconds()
 
     def caller(self) -> tuple[str, str]:
         """Our own call: ("none" | "running" | "ended", the reason when it failed). "none": nobody knows what

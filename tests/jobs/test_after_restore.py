@@ -86,7 +86,7 @@ def test_what_a_node_showed_stays_held_there_when_it_falls_silent_again(gone_ove
     stage.faults.cut("n1")  # so that nobody can tell yet that `web` moved
     swept(stage, watch, 15)
     assert marked(stage) == {"n1"}
-    assert Holder.objects.filter(vm__name="web", node__name="n3", because="restored").exists()
+    assert Holder.objects.filter(vm__name="web", node__name="n3").exists()
 
 
 def test_a_start_waits_for_the_node_that_nobody_has_looked_at(gone_over: Stage) -> None:

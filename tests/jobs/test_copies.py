@@ -14,7 +14,7 @@ from clustermgr.core.markers import ClaimState
 from clustermgr.core.states import OperationState
 from clustermgr.errors import ActionRefused
 from clustermgr.jobs.claims import claim
-from clustermgr.jobs.eyes import VOLUMES_S
+from clustermgr.jobs.stock import VOLUMES_S
 from clustermgr.models import Event, WatchShard
 from tests.jobs.conftest import Stage
 from tests.jobs.test_claims import down, restarted, row
