@@ -163,7 +163,7 @@ class Work:
         return now - self._look_since
 
     def met(self, difficulty: str) -> float:
-        """Seconds since this order met a difficulty of this name for the first time, with whichever worker."""
+        """Seconds since this order met a difficulty of this name first, with whichever worker."""
         now, met = clock().now(), self.operation.memory.get("met", {})
         if difficulty not in met:
             met = {**met, difficulty: now.isoformat()}
