@@ -26,6 +26,10 @@ class VirtualClock:
     def sleep(self, seconds: float) -> None:
         self.advance(max(0.0, seconds))
 
+    def set_back(self, seconds: float) -> None:
+        """What a person or a time service does to a machine's clock; time passes on as before."""
+        self._start -= timedelta(seconds=seconds)
+
     def advance(self, seconds: float) -> None:
         self._passed += seconds
 

@@ -127,6 +127,10 @@ class Marks:
             key: at for key, at in self._asked.items() if not isinstance(key, tuple) or key[1] != node
         }
 
+    def forget_looks(self) -> None:
+        """Their times say nothing any more: what was left behind is seen twice anew."""
+        self._stale.clear()
+
     def _ask(self, job: str, node: int, vm: int, words: object = None) -> None:
         now = clock().monotonic()
         if self.down or now - self._asked.get((job, node, vm), float("-inf")) < AGAIN_S[job]:

@@ -3,6 +3,7 @@ one transaction. Holds what one watcher remembers of one cluster; starts no thre
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,10 +29,14 @@ from clustermgr.models import Node, Vm
 from clustermgr.ports import clock
 from clustermgr.queries.watch import Leftover, Watched, version_of, watched
 
+log = logging.getLogger(__name__)
+
 #: A node that answers again is Up by then even if one of its VMs still cannot be told.
 COMPARED_WITHIN_S = 15.0
 #: A former holder must be seen without the VM twice, at least this long apart.
 GONE_S = 2.0
+#: A clock that falls behind by more than this within a moment was set back.
+SET_BACK_S = 2.0
 
 
 class ClusterGone(Exception):
@@ -97,6 +102,7 @@ class Observer:
         self._first_looks = FirstLooks()
         self._markers = Markers(cluster_id)
         self._gone: dict[int, datetime] = {}  # holders -> first look that did not show them
+        self._time: tuple[datetime, float] | None = None  # of the last refresh, by both clocks
         self.settled: set[int] = set()  # nodes whose VMs were just let go by an operation: look there soon
 
     # -- what is known --
@@ -105,19 +111,33 @@ class Observer:
         version = version_of(self.cluster_id)
         if version is None:
             raise ClusterGone
+        if self._clock_was_set_back():
+            self._begin_anew()
         self._marks.refresh(anew=version != self.view.version)
         self._markers.refresh(anew=version != self.view.version)
         if version == self.view.version:
             return False
         busy_before, now = self.view.busy(), clock().now()
         self._held |= dict.fromkeys(busy_before, now)
-        self.view = watched(self.cluster_id, version, self._held)
+        self.view = watched(self.cluster_id, version, self._held, now)
         for evicted in self.picture.looks.keys() - self.view.nodes.keys():
             self.picture.forget(evicted)
         busy = self.view.busy()
         for vm_id in busy_before.keys() - busy.keys():
             self.settled |= {role.owner for role in self.view.roles.values() if role.id == vm_id}
         return True
+
+    def _clock_was_set_back(self) -> bool:
+        now, passed = clock().now(), clock().monotonic()
+        before, self._time = self._time, (now, passed)
+        return before is not None and (now - before[0]).total_seconds() < passed - before[1] - SET_BACK_S
+
+    def _begin_anew(self) -> None:
+        """Looks are compared by their times: those from before the clock was set back say nothing now."""
+        log.warning("the clock was set back: every node of cluster %s is looked at anew", self.cluster_id)
+        self.picture, self._held, self._gone = Picture(), {}, {}
+        self._marks.forget_looks()
+        self.view = Watched(version=-1)
 
     def wanted_configs(self, node: int) -> frozenset[str]:
         """VMs whose configuration is to be read on a node."""
@@ -177,6 +197,8 @@ class Observer:
                 if not node.taken_in and self._marks.inventory(self.view, reading):
                     sweep.inventories.append(reading)
             elif isinstance(reading, Look):
+                if reading.began > clock().now():
+                    continue  # from before the clock was set back
                 self.picture.add(reading)
                 self._marks.look(self.view, reading)
                 self._first_looks.look(self.view, reading)
@@ -254,7 +276,7 @@ class Observer:
                 for role in self.view.by_owner.get(node.pk, ())
                 if role.state == VmState.UNMONITORED and not role.busy and role.id not in judged
             ]
-            patient = (clock().now() - node.state_since).total_seconds() < COMPARED_WITHIN_S
+            patient = abs((clock().now() - node.state_since).total_seconds()) < COMPARED_WITHIN_S
             if known and not ((open_ or self._marks.left_on(node.pk)) and patient):
                 sweep.up.append(node)
 

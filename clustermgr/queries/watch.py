@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -12,6 +12,10 @@ from django.db.models import F, QuerySet
 from clustermgr.core.sightings import RoleFacts
 from clustermgr.core.states import ACTIVE
 from clustermgr.models import Cluster, Drift, Holder, Node, Operation, Vm
+
+#: By how much clocks of machines that work together may differ.
+AHEAD = timedelta(seconds=10)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,14 @@ def version_of(cluster_id: int) -> int | None:
     return Cluster.objects.filter(pk=cluster_id).values_list("version", flat=True).first()
 
 
-def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched:
-    """`held`: until when an operation is known to have held a VM; older looks at it say nothing."""
+def watched(cluster_id: int, version: int, held: dict[int, datetime], now: datetime) -> Watched:
+    """`held`: until when an operation is known to have held a VM; older looks at it say nothing. What was
+    written in what is the future `now` was written before the clock was set back, so before every look."""
     busy = set(Operation.objects.filter(cluster=cluster_id, state__in=ACTIVE).values_list("vm_id", flat=True))
-    leftovers = tuple(Leftover(*row) for row in _leftovers(cluster_id, busy))
+    leftovers = tuple(
+        Leftover(pk, vm, uuid, node, since if since <= now + AHEAD else LONG_AGO)
+        for pk, vm, uuid, node, since in _leftovers(cluster_id, busy)
+    )
     elsewhere: dict[int, set[int]] = defaultdict(set)
     for left in leftovers:
         elsewhere[left.vm].add(left.node)
@@ -64,7 +72,7 @@ def watched(cluster_id: int, version: int, held: dict[int, datetime]) -> Watched
     for row in Vm.objects.filter(cluster=cluster_id).values_list(*COLUMNS).iterator(2000):
         (pk, uuid, name, owner, state, reason, wanted, seen, started, vague, *rest) = row
         (file, spent, cpu, mib, config) = rest
-        stamps = [stamp for stamp in (seen, held.get(pk)) if stamp is not None]
+        stamps = [stamp for stamp in (seen, held.get(pk)) if stamp is not None and stamp <= now + AHEAD]
         found.roles[uuid] = RoleFacts(
             id=pk,
             uuid=uuid,
