@@ -12,6 +12,8 @@ INTERVAL = 1.0
 MISSES = 10
 #: After a gap in observation longer than this (start, clock jump, database away) counting starts afresh.
 GAP = 10.0
+#: One watch process looks at so many clusters at most: each takes a thread and a connection to the database.
+CLUSTERS_WATCHED = 32
 
 
 class Word(StrEnum):

@@ -10,7 +10,8 @@ from datetime import timedelta
 import redis
 from django.conf import settings
 
-from clustermgr.models import Cluster
+from clustermgr.core.health import CLUSTERS_WATCHED
+from clustermgr.models import Cluster, WatchShard
 from clustermgr.ports import clock, runner
 
 HEARD_WITHIN = timedelta(seconds=10)
@@ -80,12 +81,22 @@ def disk_full() -> bool:
         return False
 
 
+def _watcher() -> str:
+    """What is missing where nobody looks at a cluster."""
+    others = WatchShard.objects.filter(heard_at__gt=clock().now() - HEARD_WITHIN).count()
+    if others < CLUSTERS_WATCHED:
+        return "the watch process"
+    return (
+        f"another watch process: those that run look at {others} clusters, each at {CLUSTERS_WATCHED} at most"
+    )
+
+
 def not_running(cluster: Cluster, *, untaken: bool) -> list[str]:
     """What is missing, in the administrator's words. `untaken`: an order waits and nobody takes it."""
     missing = pulse.missing()
     watch = getattr(cluster, "watch", None)
     if watch is None or watch.heard_at is None or clock().now() - watch.heard_at > HEARD_WITHIN:
-        missing.append("the watch process")
+        missing.append(_watcher())
     if untaken and "the worker" not in missing:
         missing.append("the worker")
     return missing

@@ -38,8 +38,9 @@ def worker() -> Process:
 
 
 def watch() -> Process:
-    """Looks at hosts without end; it must not hold messages that it has no thread for."""
-    options = ("-P", "threads", "-c", "4", "-Q", "watch", "-n", "watch@%h", "--prefetch-multiplier", "1")
+    """Looks at hosts without end; it must not hold messages that it has no thread for. Its threads start with
+    the clusters, one for each."""
+    options = ("-P", "threads", "-c", "32", "-Q", "watch", "-n", "watch@%h", "--prefetch-multiplier", "1")
     return Process("watch", (*_CELERY, "worker", *options, "--disable-prefetch", *_QUIET), grace=2.5)
 
 

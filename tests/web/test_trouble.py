@@ -12,8 +12,11 @@ from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
 
-from clustermgr.models import Operation, WatchShard
+from clustermgr.core.health import CLUSTERS_WATCHED
+from clustermgr.models import Cluster, Operation, WatchShard
 from clustermgr.queries import health, shell
+from clustermgr.supervisor import processes
+from tests import worlds
 from tests.web.asks import PANES, text_of
 
 
@@ -197,3 +200,21 @@ def test_one_late_answer_is_no_dead_worker(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_redis_that_is_not_there_is_named_at_once() -> None:
     assert health.Pulse().missing() == ["Redis"]
+
+
+@pytest.mark.django_db
+def test_a_cluster_for_which_no_watch_has_a_thread_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health.pulse, "missing", list)
+    late = worlds.cluster("late")
+    WatchShard.objects.update(heard_at=None)
+    late = Cluster.objects.get()
+    assert health.not_running(late, untaken=False) == ["the watch process"]
+    for number in range(CLUSTERS_WATCHED):
+        worlds.cluster(f"c{number}")
+    (missing,) = health.not_running(late, untaken=False)
+    assert missing.startswith("another watch process: those that run look at 32 clusters")
+
+
+def test_a_watch_process_has_a_thread_for_each_cluster_that_it_may_look_at() -> None:
+    argv = processes.watch().argv
+    assert argv[argv.index("-c") + 1] == str(CLUSTERS_WATCHED)
