@@ -28,6 +28,8 @@ LEASE_S = 20.0
 CALL_NEEDS_S = 10.0
 #: A call is made so long before the lease ends, at the latest: it is on its way when another owner looks.
 SPARE_S = 1.0
+#: An operation that waits is looked at again after this, at the latest.
+LONGEST_WAIT_S = 60.0
 
 
 class LeaseLost(Exception):
@@ -129,6 +131,15 @@ def release(operation_id: int, owner: str) -> None:
     Operation.objects.filter(pk=operation_id, lease_owner=owner).update(
         lease_owner="", lease_expires=None, due_at=None
     )
+
+
+def not_ahead() -> None:
+    """After the database's clock was set back, leases seem to last for as long as that, also those of the
+    dead. None ends later than one that is taken now: not at once, since its owner may be about to call."""
+    now = clock().database_now()
+    for name, longest in (("lease_expires", LEASE_S), ("due_at", LONGEST_WAIT_S)):
+        latest = now + timedelta(seconds=longest)
+        Operation.objects.filter(state__in=ACTIVE, **{f"{name}__gt": latest}).update(**{name: latest})
 
 
 def park(operation: Operation, *, seconds: float) -> None:

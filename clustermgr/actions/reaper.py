@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 
+from clustermgr.actions import leases
 from clustermgr.core.states import OperationKind, OperationState
 from clustermgr.models import Node, Operation
 from clustermgr.ports import clock
@@ -20,6 +21,7 @@ def orphans() -> tuple[dict[int, str], list[int]]:
     rows, and what waited for its time. Re-sending the first alone leaves rows stuck for ever when a worker
     dies holding messages.
     """
+    leases.not_ahead()
     now = clock().database_now()
     free = Q(lease_owner="", due_at=None) | Q(lease_owner="", due_at__lte=now) | Q(lease_expires__lt=now)
     going = Q(state__in=GOING)

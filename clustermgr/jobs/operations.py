@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 #: An order that can only wait keeps its thread for so long: longer than any patience of a step.
 PATIENCE_S = 20.0
 #: It is looked at again after this, when none of its nodes was heard before.
-PARKED_S = 60.0
+PARKED_S = leases.LONGEST_WAIT_S
 #: The same when too many wait already, or when what it waits for is no node.
 SOON_S = 10.0
 #: A message that was sent again and not taken is of no use: another follows.

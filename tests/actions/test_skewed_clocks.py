@@ -117,6 +117,42 @@ def test_an_order_whose_message_was_lost_is_sent_again_whoever_wrote_it(minutes:
     assert list(reaper.orphans()[0]) == [order.pk]
 
 
+def test_after_a_clock_was_set_back_a_dead_workers_lease_ends_in_its_usual_time(order: Operation) -> None:
+    """And not at once: the one who holds it may live, and be about to call a host."""
+    assert leases.claim(order.pk, "one")
+    lease_ends_in(order, 3600)
+    assert reaper.orphans() == ({}, [])
+    assert not leases.claim(order.pk, "two")
+    order.refresh_from_db()
+    left = order.lease_expires - RealClock().now()
+    assert leases.LEASE_S - 5 < left.total_seconds() <= leases.LEASE_S
+    lease_ends_in(order, -0.1)
+    assert list(reaper.orphans()[0]) == [order.pk]
+
+
+def test_after_a_clock_was_set_back_what_waits_is_looked_at_again_in_time(order: Operation) -> None:
+    later = RealClock().database_now() + timedelta(hours=1)
+    Operation.objects.filter(pk=order.pk).update(lease_owner="", due_at=later)
+    reaper.orphans()
+    order.refresh_from_db()
+    left = order.due_at - RealClock().now()
+    assert left.total_seconds() <= leases.LONGEST_WAIT_S
+
+
+def test_after_a_clock_was_set_back_a_dead_watcher_is_followed() -> None:
+    cluster = worlds.usual().c1
+    shard = WatchShard.objects.get()
+    later = RealClock().database_now() + timedelta(hours=1)
+    WatchShard.objects.update(lease_owner="one", lease_expires=later, sent_at=later)
+    assert watching.due() == []
+    assert not watching.take(cluster.pk, "two")
+    left = WatchShard.objects.get().lease_expires - RealClock().now()
+    assert left.total_seconds() <= watching.LEASE_S
+    lease_ends_in(shard, -0.1)
+    assert watching.due() == [cluster.pk]
+    assert watching.due() == []
+
+
 class SlowDatabase(RealClock):
     """Each look at the clock that only goes forward comes `late` seconds after the last."""
 
