@@ -26,8 +26,8 @@ from clustermgr.ports import clock
 LEASE_S = 20.0
 #: A mutating call is made only with this much of the lease left: its deadline (5 s) and 5 s more.
 CALL_NEEDS_S = 10.0
-#: A call is made so long before the lease ends, at the latest: it is on its way when another owner looks.
-SPARE_S = 1.0
+#: A call is made so long before the lease ends, at the latest: its deadline has passed when another looks.
+SPARE_S = 5.0
 #: An operation that waits is looked at again after this, at the latest.
 LONGEST_WAIT_S = 60.0
 
@@ -142,12 +142,13 @@ def not_ahead() -> None:
         Operation.objects.filter(state__in=ACTIVE, **{f"{name}__gt": latest}).update(**{name: latest})
 
 
-def park(operation: Operation, *, seconds: float) -> None:
+def park(operation: Operation, *, seconds: float) -> bool:
     """Give an operation back that can only wait: it is taken up again after so long, or when a node of it is
-    heard (reaper.heard). Its holders, slots and step stay as they are."""
+    heard (reaper.heard). Its holders, slots and step stay as they are. False when it was cancelled since it
+    was read, or has another owner."""
     with change(operation.cluster_id) as tx:
         parked = Operation.objects.filter(
-            pk=operation.pk, lease_owner=operation.lease_owner, state__in=ACTIVE
+            pk=operation.pk, lease_owner=operation.lease_owner, state=operation.state
         ).update(
             lease_owner="",
             lease_expires=None,
@@ -155,6 +156,7 @@ def park(operation: Operation, *, seconds: float) -> None:
         )
         if parked and operation.due_at is None:
             tx.touch(operation, operation.vm)
+    return bool(parked)
 
 
 def show_progress(operation: Operation, figures: dict[str, Any], *, keep: bool) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from clustermgr.actions import leases
 from clustermgr.core.states import Level, OperationKind, OperationState, VmState, Wanted, may_be_given_up
 from clustermgr.core.words import KINDS
+from clustermgr.drivers.contract import DriverError
+from clustermgr.jobs.revoke import put_back
 from clustermgr.jobs.work import Work
 
 NEXT = "Start {nodes}, or the libvirt daemon there; then it is seen what became of {vm}."
@@ -19,6 +21,10 @@ def given_up(work: Work) -> bool:
     cancelled = op.state == OperationState.CANCELLING and bool(work.silent)
     if not cancelled or not may_be_given_up(op.kind, op.step, op.params):
         return False
+    try:
+        put_back(work)
+    except DriverError:
+        return False  # a revocation took the owner's definition, and that is owed
     nodes = " and ".join(sorted(node.name for node in work.silent.values()))
     words = {"vm": op.vm.name, "nodes": nodes}
     if op.kind == OperationKind.SETTINGS:

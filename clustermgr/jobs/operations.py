@@ -92,7 +92,7 @@ class Carrier:
             return self._moves(pause)
         if giving_up.given_up(self.work):
             return None
-        return pause if self._may_wait() else self._park()
+        return None if not self._may_wait() and self._park() else pause
 
     def close(self) -> None:
         self._wait_no_longer()
@@ -117,9 +117,9 @@ class Carrier:
             threads.PLACES.go_on()
         self._since = None
 
-    def _park(self) -> None:
+    def _park(self) -> bool:
         whole = self._since is not None and bool(self.work.silent)
-        leases.park(self.work.operation, seconds=PARKED_S if whole else SOON_S)
+        return leases.park(self.work.operation, seconds=PARKED_S if whole else SOON_S)
 
 
 def one_step(work: Work) -> float | None:

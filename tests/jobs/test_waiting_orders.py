@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustermgr.actions import operations, vms
+from clustermgr.actions import leases, operations, vms
 from clustermgr.core.states import OperationKind, OperationState, VmState, Wanted
 from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
@@ -149,6 +149,27 @@ def test_a_cancel_of_what_can_go_on_after_all_looks_first(stage: Stage) -> None:
     stage.run()
     assert stage.fresh(order).state == OperationState.SUCCEEDED
     assert stage.where("idle") == {"n1": DomainState.RUNNING}
+
+
+def test_what_owes_its_node_a_definition_is_not_given_up(stage: Stage) -> None:
+    order = waiting_start(stage)
+    Operation.objects.update(memory={**order.memory, "definition": stage.vm("idle").definition})
+    operations.cancel(actor=stage.actor, operation=order)
+    stage.run()
+    assert stage.fresh(order).state == OperationState.CANCELLING
+    stage.faults.mend("n1")
+    stage.clock.advance(60)
+    reap()
+    stage.run()
+    assert stage.fresh(order).state == OperationState.SUCCEEDED
+
+
+def test_a_cancel_that_comes_while_a_worker_looks_is_not_left_for_a_minute(stage: Stage) -> None:
+    order = waiting_start(stage)
+    assert leases.claim(order.pk, "worker-2")
+    work = leases.owned(order.pk, "worker-2")
+    operations.cancel(actor=stage.actor, operation=stage.fresh(order))
+    assert not leases.park(work, seconds=60)
 
 
 def test_a_cancelled_recovery_is_not_ordered_again_by_itself(
