@@ -65,6 +65,8 @@ def fault(code: str, text: str, origin: str = "QEMU") -> libvirt.libvirtError:
         ("RPC", "Unable to decode message payload", "RPC", HostUnreachable),
         ("INTERNAL_ERROR", "received hangup event on socket", "REMOTE", HostUnreachable),
         ("AUTH_FAILED", "authentication failed", "RPC", Refused),
+        # What a source answers that cannot reach its target: nothing was begun.
+        ("SYSTEM_ERROR", "unable to connect to server at 'hv-02:16509': Connection refused", "RPC", Failed),
         ("SYSTEM_ERROR", "Unable to read from monitor: Connection reset by peer", "QEMU", Failed),
         ("OPERATION_FAILED", "unable to connect to server at '10.0.0.2:16509'", "QEMU", Failed),
         ("INTERNAL_ERROR", "process exited", "QEMU", Failed),

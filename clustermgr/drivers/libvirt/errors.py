@@ -76,6 +76,8 @@ _BY_CODE = {getattr(libvirt, name): kind for name, kind in CODES.items() if hasa
 #: an abrupt end over TLS is "Cannot recv data: Input/output error" in libvirt 9.0.
 _TRANSPORT = (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE)
 _NO_ANSWER = (libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_RPC)
+#: Nobody says so of an open connection: it is the answer of a host whose own client reached no other host.
+_OF_ANOTHER = re.compile(r"unable to connect to server at|unable to resolve", re.IGNORECASE)
 
 
 def code_of(error: libvirt.libvirtError) -> int:
@@ -83,11 +85,12 @@ def code_of(error: libvirt.libvirtError) -> int:
 
 
 def is_lost(error: libvirt.libvirtError) -> bool:
-    """Whether the connection is gone, and with it the answer: the host may have acted. Told by who speaks,
-    never by words: a source that cannot reach its target says similar ones, as QEMU."""
+    """Whether an open connection is gone, and with it the answer: the host may have acted. Told by who speaks
+    and not by words; only a source that could not reach its target at all sounds like a transport, too."""
     if code_of(error) in (libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_NO_CONNECT):
         return True
-    return error.get_error_domain() in _TRANSPORT and code_of(error) in _NO_ANSWER
+    transport = error.get_error_domain() in _TRANSPORT and code_of(error) in _NO_ANSWER
+    return transport and not _OF_ANOTHER.search(str(error))
 
 
 def translate(error: libvirt.libvirtError, doing: str) -> DriverError:
