@@ -18,7 +18,7 @@ from clustermgr.drivers.contract import (
     HandleState,
     HostUnreachable,
 )
-from clustermgr.jobs import revoke
+from clustermgr.jobs import revoke, saved_files
 from clustermgr.jobs.work import SAMPLE_S, SILENT_S, Occupied, Trouble, Work
 from clustermgr.models import Node
 from clustermgr.ports import clock
@@ -152,12 +152,17 @@ def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
 
 
 def _spent(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
-    host = work.host(node)
-    if work.attempt(lambda: host.has_file(path)):
-        work.attempt(lambda: host.delete_file(path))
-    if work.attempt(lambda: host.has_file(path)):
-        return SAMPLE_S
-    leases.step(work.operation, step="resume", vm_values={"saved_file": "", "saved_spent": False})
+    """All that the VM has in memory is in this copy: while the file cannot be deleted it waits, paused."""
+    op = work.operation
+    if sight is None or not sight.has_process:
+        if work.same_for("gone") < SETTLE_S:
+            return SAMPLE_S
+        raise Trouble(f"{op.vm.name} stopped on {node.name} before it could run.")
+    if said := saved_files.spend(work, node, path):
+        work.note(f"{op.vm.name} waits, paused, until its saved state {path} is deleted. {said}")
+        leases.renew(op)
+        return SILENT_S
+    leases.step(op, step="resume", wait_reason="", vm_values={"saved_file": "", "saved_spent": False})
     return 0.0
 
 

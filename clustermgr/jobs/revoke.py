@@ -13,9 +13,9 @@ from clustermgr.drivers.contract import (
     DomainState,
     DriverError,
     Failed,
-    HostDriver,
     HostUnreachable,
 )
+from clustermgr.jobs import saved_files
 from clustermgr.jobs.definitions import definition_of
 from clustermgr.jobs.work import HELD_AFTER_S, SAMPLE_S, SILENT_S, Held, Trouble, Work
 from clustermgr.models import Node
@@ -101,18 +101,11 @@ def _resumed_only(work: Work) -> bool:
 
 def _deleted(work: Work, node: Node, path: str) -> bool:
     """Delete a saved state through any node that reaches it. True when it was seen gone."""
-    op = work.operation
-    for each in dict.fromkeys(n for n in (node, op.source, op.target, op.vm.owner) if n is not None):
+    for each in saved_files.nodes(work, node):
         try:
-            return _deleted_by(work, work.host(each), path)
+            return not saved_files.delete(work, each, path)[1]
         except HostUnreachable:
             work.forget(each)
         except DriverError:
             continue  # this one does not reach the volume
     return False
-
-
-def _deleted_by(work: Work, host: HostDriver, path: str) -> bool:
-    if host.has_file(path):
-        work.call(lambda: host.delete_file(path))
-    return not host.has_file(path)

@@ -8,8 +8,12 @@ import pytest
 
 from clustermgr.actions import vms
 from clustermgr.core.states import OperationState, VmState
-from clustermgr.drivers.contract import DomainState
+from clustermgr.drivers.contract import Busy, DomainState
+from clustermgr.drivers.lab.driver import LabHost
+from clustermgr.drivers.registry import connect
 from clustermgr.jobs import work as works
+from clustermgr.jobs.operations import one_step
+from clustermgr.jobs.work import Work
 from clustermgr.models import Operation, Vm
 from tests.jobs import killing
 from tests.jobs.conftest import Stage
@@ -101,20 +105,78 @@ def test_a_copy_that_somebody_restored_by_hand_spends_the_file(stage: Stage, res
     assert lies(stage, "web") == []
 
 
-def test_a_file_that_cannot_be_deleted_is_not_restored_a_second_time(
-    stage: Stage, restores: Restores, monkeypatch: pytest.MonkeyPatch
+def until_spent(stage: Stage, order: Operation) -> Work:
+    work = killing.taken(stage, order.pk)
+    while stage.fresh(order).step != "spent":
+        stage.clock.sleep(max(one_step(work) or 0, 0.01))
+    return work
+
+
+def steps(stage: Stage, work: Work, seconds: float) -> None:
+    end = stage.clock.monotonic() + seconds
+    while stage.clock.monotonic() < end and (pause := one_step(work)) is not None:
+        stage.clock.sleep(max(pause, 0.01))
+
+
+@pytest.fixture
+def undeletable(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No host deletes a file, for the reason in this list while there is one."""
+    reasons = ["The volume is busy on this host."]
+    real = LabHost.delete_file
+
+    def delete_file(host: LabHost, path: str) -> None:
+        if reasons:
+            raise Busy(reasons[0])
+        real(host, path)
+
+    monkeypatch.setattr(LabHost, "delete_file", delete_file)
+    return reasons
+
+
+def test_a_copy_waits_paused_until_its_file_can_be_deleted(
+    stage: Stage, restores: Restores, undeletable: list[str]
+) -> None:
+    """All of its memory is in this copy: a pool that is busy for a minute must not cost it."""
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    work = until_spent(stage, order)
+    steps(stage, work, 300)
+    assert stage.where("web") == {"n3": DomainState.PAUSED}
+    assert "The volume is busy on this host." in stage.fresh(order).wait_reason
+    undeletable.clear()
+    killing.finish(stage, work)
+    assert stage.fresh(order).state == OperationState.SUCCEEDED, stage.fresh(order).outcome
+    assert stage.where("web") == {"n3": DomainState.RUNNING}
+    assert lies(stage, "web") == []
+
+
+def test_a_copy_that_is_turned_off_while_it_waits_ends_that_and_its_file_is_not_restored(
+    stage: Stage, restores: Restores, undeletable: list[str]
 ) -> None:
     """It was marked as spent when the target had it: at home the VM starts from its disks."""
     order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
-    acts = killing.Acts(lambda _, call: cut(stage, call), commits=False).install(monkeypatch)
-    monkeypatch.setattr(acts, "act", lambda name, call: cut(stage, call) if name == "delete_file" else call())
-    stage.run()
+    work = until_spent(stage, order)
+    steps(stage, work, 30)
+    connect("lab", "lab:n3").destroy(stage.vm("web").uuid)
+    killing.finish(stage, work)
     assert "was started again from its disks on n1" in stage.fresh(order).outcome
     assert stage.where("web") == {"n1": DomainState.RUNNING}
     assert restores.found == []
     assert stage.vm("web").saved_file == ""
 
 
-def cut(stage: Stage, call: Any) -> Any:
-    stage.faults.storage_cut("n3", "csv1")
-    return call()
+def test_a_file_that_its_own_node_cannot_delete_is_deleted_through_another(
+    stage: Stage, restores: Restores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LabHost.has_file
+    busy = Busy("The volume is busy on this host.")
+    monkeypatch.setattr(
+        LabHost, "has_file", lambda host, path: real(host, path) if host.name != "n3" else raised(busy)
+    )
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    stage.run()
+    assert stage.fresh(order).state == OperationState.SUCCEEDED, stage.fresh(order).outcome
+    assert lies(stage, "web") == []
+
+
+def raised(error: Exception) -> bool:
+    raise error

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 import libvirt
 
-from clustermgr.drivers.contract import Refused, VolumeSight
+from clustermgr.drivers.contract import Busy, Refused, VolumeSight
 from clustermgr.drivers.libvirt import markers
 from clustermgr.drivers.libvirt.errors import is_lost
 from clustermgr.drivers.libvirt.xml.settings import DiskFacts
@@ -49,9 +49,13 @@ def _refreshed(pool: libvirt.virStoragePool) -> bool:
     try:
         pool.refresh(0)
     except libvirt.libvirtError as error:
-        # A pool that is busy with a volume refuses, and is well.
-        return bool(error.get_error_code() == libvirt.VIR_ERR_INTERNAL_ERROR and "asynchronous" in str(error))
+        return _busy(error)
     return True
+
+
+def _busy(error: libvirt.libvirtError) -> bool:
+    """A pool that is busy with a volume refuses to be refreshed, and is well."""
+    return bool(error.get_error_code() == libvirt.VIR_ERR_INTERNAL_ERROR and "asynchronous" in str(error))
 
 
 def activate(handle: libvirt.virConnect, name: str) -> None:
@@ -177,11 +181,20 @@ def _file(handle: libvirt.virConnect, path: str) -> libvirt.virStorageVol | None
 
 
 def _volume(pool: libvirt.virStoragePool, path: str) -> libvirt.virStorageVol | None:
-    """Another node may have written the file: only a refresh shows it."""
-    pool.refresh(0)
+    """Another node may have written the file: only a refresh shows it, and only after one it is certainly
+    gone. Raises Busy when that is not to be had now."""
+    busy = False
+    try:
+        pool.refresh(0)
+    except libvirt.libvirtError as error:
+        busy = _busy(error)
+        if not busy:
+            raise
     try:
         return pool.storageVolLookupByName(posixpath.basename(path))
     except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:
-            return None
-        raise
+        if error.get_error_code() != libvirt.VIR_ERR_NO_STORAGE_VOL:
+            raise
+    if busy:
+        raise Busy("The volume is busy on this host, so whether the file is there cannot be told now.")
+    return None
