@@ -73,7 +73,7 @@ def revoke(work: Work, node: Node, sight: DomainSight | None, path: str) -> floa
 
 def _revoke(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
     op, host = work.operation, work.host(node)
-    if op.memory["delete"] and not _deleted(work, node, path):
+    if op.memory["delete"] and not saved_files.gone(work, node, path):
         raise Failed(f"No node can delete the saved state {path} now; {op.vm.name} waits for that.")
     defined = sight is not None and sight.persistent and _may_undefine(work, node)
     if defined:
@@ -97,15 +97,3 @@ def _may_undefine(work: Work, node: Node) -> bool:
 def _resumed_only(work: Work) -> bool:
     """The copy was there before this order: a late resume is all there can be, and needs the process."""
     return bool(work.operation.memory.get("how") == "resume")
-
-
-def _deleted(work: Work, node: Node, path: str) -> bool:
-    """Delete a saved state through any node that reaches it. True when it was seen gone."""
-    for each in saved_files.nodes(work, node):
-        try:
-            return not saved_files.delete(work, each, path)[1]
-        except HostUnreachable:
-            work.forget(each)
-        except DriverError:
-            continue  # this one does not reach the volume
-    return False

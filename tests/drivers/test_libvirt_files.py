@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from clustermgr.drivers.contract import Busy
+from clustermgr.drivers.contract import Busy, Failed
 from tests.drivers.test_libvirt_words import fault, libvirt
 
 from clustermgr.drivers.libvirt import storage  # isort: skip
 
 PATH = "/srv/csv1/web-7.save"
 BUSY = fault("INTERNAL_ERROR", "internal error: pool 'csv1' has asynchronous jobs running.", "STORAGE")
+GONE = fault("SYSTEM_ERROR", "cannot open path '/srv/csv1': No such file or directory", "STORAGE")
 CUT = fault("SYSTEM_ERROR", "cannot open path '/srv/csv1': Input/output error", "STORAGE")
 
 
@@ -57,6 +58,11 @@ def test_a_busy_pool_shows_what_it_knew_and_never_says_that_a_file_is_gone() -> 
     assert storage.has_file(Pool(["web-7.save"], BUSY), PATH)
     with pytest.raises(Busy, match="The volume is busy on this host"):
         storage.has_file(Pool([], BUSY), PATH)
+
+
+def test_a_folder_that_is_not_there_says_nothing_of_its_files() -> None:
+    with pytest.raises(Failed, match="/srv/csv1 is not there on this host"):
+        storage.has_file(Pool([], GONE), PATH)
 
 
 def test_a_storage_that_does_not_answer_is_an_error() -> None:

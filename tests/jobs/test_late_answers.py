@@ -12,7 +12,7 @@ import pytest
 
 from clustermgr.actions import operations, vms
 from clustermgr.core.states import OperationState, VmState
-from clustermgr.drivers.contract import DomainState
+from clustermgr.drivers.contract import DomainState, Failed
 from clustermgr.drivers.lab.driver import LabHost
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.jobs.engine import decide
@@ -159,6 +159,35 @@ def test_a_restore_in_doubt_is_revoked_by_deleting_its_file_before_the_vm_starts
     assert "saved state was given up" in failed.outcome
     assert stage.where("web") == {"n1": DomainState.RUNNING}
     assert lies(stage, "web") == []
+
+
+def test_a_node_that_lost_the_folder_does_not_say_that_the_file_is_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a mount that is lost there is an empty folder; the nodes that have the volume know better."""
+    real = LabHost.has_file
+    monkeypatch.setattr(LabHost, "has_file", lambda host, path: host.name != "n3" and real(host, path))
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    refuse_again(stage, monkeypatch, "n3", Strike(stage, monkeypatch, RESTORE, 30.0))
+    assert done(stage, order).state == OperationState.FAILED
+    assert stage.world.saved_file(stage.vm("web").uuid) == ""
+    assert lies(stage, "web") == []
+
+
+def test_a_file_that_only_one_of_two_nodes_says_is_gone_is_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def has_file(host: LabHost, path: str) -> bool:
+        if host.name == "n3":
+            return False
+        raise Failed("The volume is not reached.")
+
+    monkeypatch.setattr(LabHost, "has_file", has_file)
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    refuse_again(stage, monkeypatch, "n3", Strike(stage, monkeypatch, RESTORE, 600.0))
+    assert "No node can delete the saved state" in done(stage, order).outcome
+    assert Event.objects.filter(code="vm_held").exists()
+    assert stage.where("web") == {}
 
 
 def test_a_restore_in_doubt_at_home_keeps_its_file_and_its_node_as_a_holder(

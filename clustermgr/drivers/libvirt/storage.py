@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 import libvirt
 
-from clustermgr.drivers.contract import Busy, Refused, VolumeSight
+from clustermgr.drivers.contract import Busy, Failed, Refused, VolumeSight
 from clustermgr.drivers.libvirt import markers
 from clustermgr.drivers.libvirt.errors import is_lost
 from clustermgr.drivers.libvirt.xml.settings import DiskFacts
@@ -171,13 +171,15 @@ def delete_file(handle: libvirt.virConnect, path: str) -> None:
 
 
 def _file(handle: libvirt.virConnect, path: str) -> libvirt.virStorageVol | None:
+    """Raises Failed where the folder is missing: under a mount that is lost nobody knows what is in it."""
     try:
-        pool = folder_pool(handle, path)
-        return _volume(pool, path)
+        return _volume(folder_pool(handle, path), path)
     except libvirt.libvirtError as error:
-        if "No such file" in str(error):
-            return None  # no folder, no file
-        raise
+        if "No such file" not in str(error):
+            raise
+        folder = posixpath.dirname(path)
+        sentence = f"{folder} is not there on this host. See whether its volume is mounted."
+        raise Failed(sentence, raw=str(error)) from error
 
 
 def _volume(pool: libvirt.virStoragePool, path: str) -> libvirt.virStorageVol | None:
