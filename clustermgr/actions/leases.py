@@ -208,17 +208,18 @@ def settle(
     vm_reason: str = "",
     vm_values: dict[str, Any] | None = None,
     unheld: tuple[Node, ...] = (),
+    unseen: Node | None = None,
     params: dict[str, object] | None = None,
     and_then: Callable[[Change, Operation], None] | None = None,
 ) -> None:
     """End the operation with its observed outcome, in one transaction with all that follows from it:
     the VM's state and owner, holders seen without a copy, slots, the event, and `and_then` what else.
-    Raises LeaseLost."""
+    `unseen`: a node whose slot stays taken until it answers again (operations.free_unseen). Raises LeaseLost."""
     with change(operation.cluster_id) as tx:
         renew(operation)
         figures = ended(operation.progress, whole=state == OperationState.SUCCEEDED)
         texts = {"outcome": outcome[:500], "advice": advice[:300], "raw_reason": raw}
-        _end(tx, operation, state, progress=figures, **texts)
+        _end(tx, operation, state, unseen, progress=figures, **texts)
         Holder.objects.filter(vm=operation.vm, node__in=unheld).delete()
         _end_vm(tx, operation.vm, vm_state, vm_reason, vm_values or {})
         if code:
@@ -237,7 +238,7 @@ def settle(
             and_then(tx, operation)
 
 
-def _end(tx: Change, operation: Operation, state: OperationState, **values: Any) -> None:
+def _end(tx: Change, operation: Operation, state: OperationState, unseen: Node | None, **values: Any) -> None:
     """Close the row and free its slots. A cancel that came too late is no obstacle."""
     current = Operation.objects.filter(pk=operation.pk).values_list("state", flat=True).get()
     operation.state = OperationState(current)
@@ -254,7 +255,8 @@ def _end(tx: Change, operation: Operation, state: OperationState, **values: Any)
     )
     if not ended:
         raise LeaseLost
-    Slot.objects.filter(operation=operation).delete()
+    taken = Slot.objects.filter(operation=operation)
+    (taken if unseen is None else taken.exclude(node=unseen)).delete()
 
 
 def _end_vm(tx: Change, vm: Vm, state: str | None, reason: str, values: dict[str, Any]) -> None:

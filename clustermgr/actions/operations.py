@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import F
 
 from clustermgr.access import Actor, require, verb_of
 from clustermgr.actions._ledger import Change, audit, change, stood_down
@@ -14,6 +15,8 @@ from clustermgr.core.states import (
     ACTIVE,
     CANCELLABLE,
     PRIORITY_RANK,
+    SETTLED,
+    NodeState,
     OperationKind,
     OperationState,
     Phase,
@@ -276,9 +279,20 @@ def _why_not(operation: Operation) -> Finding:
     return finding("cannot_cancel", what=KINDS[operation.kind])
 
 
+def free_unseen(tx: Change) -> None:
+    """Slots at sources that were silent when their move ended: free once that node answered again. An evicted
+    node takes its slots with it."""
+    kept = Slot.objects.filter(node__cluster=tx.cluster_id, operation__state__in=SETTLED)
+    again = kept.filter(node__state=NodeState.UP, node__observed_at__gt=F("operation__finished_at"))
+    for slot in again.select_related("node", "operation__vm"):
+        slot.delete()
+        tx.touch(slot.node, slot.operation.vm)
+
+
 def admit_waiting(cluster: Cluster) -> None:
     """Give slots to the live migrations that may begin now, and tell each other one why it waits."""
     with change(cluster.pk) as tx:
+        free_unseen(tx)
         waiting = list(
             Operation.objects.filter(
                 cluster=cluster,
@@ -290,11 +304,11 @@ def admit_waiting(cluster: Cluster) -> None:
         if not waiting:
             return
         taken = Slot.objects.filter(node__cluster=cluster).values_list(
-            "node_id", "number", "operation__vm__name"
+            "node_id", "number", "operation__vm__name", "operation__finished_at"
         )
         result = admit(
             [Waiter(op.pk, op.vm.name, (op.source_id, op.target_id), op.priority, op.pk) for op in waiting],
-            [Place(*row) for row in taken],
+            [Place(node, number, vm, unseen=ended is not None) for node, number, vm, ended in taken],
             limit=cluster.live_migrations_per_node,
             names=dict(Node.objects.filter(cluster=cluster).values_list("pk", "name")),
         )

@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 
 from clustermgr.actions import leases
-from clustermgr.core.states import OperationKind, OperationState
-from clustermgr.models import Node, Operation
+from clustermgr.core.states import SETTLED, OperationKind, OperationState
+from clustermgr.models import Node, Operation, Slot
 from clustermgr.ports import clock
 
 #: A queued order that nobody took for this long lost its message.
@@ -40,6 +40,8 @@ def orphans() -> tuple[dict[int, str], list[int]]:
             clusters[cluster_id] = None
         else:
             drive[pk] = kind
+    kept = Slot.objects.filter(operation__state__in=SETTLED)  # at nodes that were silent then
+    clusters |= dict.fromkeys(kept.values_list("node__cluster_id", flat=True))
     return drive, list(clusters)
 
 

@@ -23,11 +23,12 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A taken slot."""
+    """A taken slot. `unseen`: its move has ended, and this node has not answered since (safety.md 2.6)."""
 
     node: int
     number: int
     vm: str
+    unseen: bool = False
 
 
 @dataclass(slots=True)
@@ -43,7 +44,8 @@ def admit(
     result = Admission()
     used: dict[int, dict[int, str]] = {}
     for place in taken:
-        used.setdefault(place.node, {})[place.number] = place.vm
+        words = f"{place.vm} (it has not answered since)" if place.unseen else place.vm
+        used.setdefault(place.node, {})[place.number] = words
     queues: dict[int, list[str]] = {}
     for waiter in sorted(waiters, key=lambda w: (-w.rank, w.order)):
         numbers = {node: _free_number(used.get(node, {}), limit) for node in waiter.nodes}

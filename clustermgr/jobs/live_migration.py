@@ -52,6 +52,7 @@ ADVICE = {
     "stopped_meanwhile": "Start it; look at its events for the reason.",
 }
 
+UNSEEN = "{source} has not answered since; its place for migrations stays taken until it does, or is evicted."
 MEND = "Mend what the sentence names, then try again."
 
 
@@ -169,15 +170,18 @@ def _succeed(work: Work, decision: Decision, sight: DomainSight | None) -> None:
     done = dict(op.progress, percent=100.0, left=0, eta_s=0, phase=Phase.DONE.value, took_s=round(took, 1))
     if totals is not None:
         done |= {"downtime_ms": totals.downtime_ms, "sent": totals.bytes_sent, "pass": totals.iterations}
+    unseen = decision.reason == "source_unseen"
     leases.renew(op, progress=done)
     leases.settle(
         op,
         OperationState.SUCCEEDED,
         outcome=f"{op.vm.name} runs on {op.target.name}; the move took {duration(took)}.",
+        advice=UNSEEN.format(**_names(work)) if unseen else "",
         code="move_done",
         vm_state=state_of(there) if there and there.has_process else VmState.RUNNING,
         vm_values={"owner": op.target},
-        unheld=() if decision.reason == "source_unseen" else (op.source,),
+        unheld=() if unseen else (op.source,),
+        unseen=op.source if unseen else None,
         params={**_names(work), "kind": KINDS[op.kind], "took": duration(took)},
     )
 

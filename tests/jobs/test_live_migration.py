@@ -13,9 +13,10 @@ from clustermgr.drivers.contract import DomainState
 from clustermgr.errors import ActionRefused
 from clustermgr.jobs.operations import one_step, reap
 from clustermgr.jobs.work import Work
-from clustermgr.models import Event, Holder, Node, Slot
+from clustermgr.models import Event, Holder, Node, Operation, Slot
 from tests.jobs.conftest import Stage
 from tests.jobs.killing import carry, finish
+from tests.jobs.test_watch import Watch
 
 
 def test_a_vm_ends_running_on_the_other_node(stage: Stage) -> None:
@@ -92,6 +93,43 @@ def test_the_source_loses_power_while_copying(stage: Stage) -> None:
     finish(stage, work)
     assert stage.fresh(order).state == OperationState.FAILED
     assert stage.world.double_runs() == []
+
+
+def ended_unseen(stage: Stage) -> Operation:
+    """db came up on n2 while n1 did not answer any more."""
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n2"))
+    work = carry(stage, order.pk, seconds=2.0)
+    stage.clock.advance(15)
+    assert stage.where("db") == {"n2": DomainState.RUNNING}
+    stage.faults.cut("n1")
+    finish(stage, work)
+    assert stage.fresh(order).state == OperationState.SUCCEEDED
+    return stage.fresh(order)
+
+
+def slots(stage: Stage) -> set[str]:
+    operations.admit_waiting(stage.cluster)
+    return set(Slot.objects.values_list("node__name", flat=True))
+
+
+def test_the_place_at_a_source_that_went_silent_is_kept_until_it_answers(stage: Stage) -> None:
+    done = ended_unseen(stage)
+    assert "n1 has not answered since" in done.advice
+    watch = Watch(stage)
+    watch.seconds(30)
+    assert slots(stage) == {"n1"}
+    stage.faults.mend("n1")
+    watch.seconds(30)
+    reap()
+    stage.run()
+    assert not Slot.objects.exists()
+
+
+def test_a_place_that_is_kept_is_given_as_the_reason(stage: Stage) -> None:
+    ended_unseen(stage)
+    order = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    assert slots(stage) == {"n1"}
+    assert stage.fresh(order).wait_reason == "n1 is moving db (it has not answered since); 1st in line"
 
 
 def test_only_one_order_at_a_time_for_a_vm(stage: Stage) -> None:
