@@ -214,7 +214,8 @@ def settle(
 ) -> None:
     """End the operation with its observed outcome, in one transaction with all that follows from it:
     the VM's state and owner, holders seen without a copy, slots, the event, and `and_then` what else.
-    `unseen`: a node whose slot stays taken until it answers again (operations.free_unseen). Raises LeaseLost."""
+    `unseen`: a node whose slot stays taken until it answers again (operations.free_unseen).
+    Raises LeaseLost."""
     with change(operation.cluster_id) as tx:
         renew(operation)
         figures = ended(operation.progress, whole=state == OperationState.SUCCEEDED)

@@ -20,7 +20,7 @@ from clustermgr.drivers.contract import (
 
 libvirt = pytest.importorskip("libvirt", reason="libvirt-python is not installed (requirements-libvirt.txt)")
 
-from clustermgr.drivers.libvirt import errors, moving, reach, sights  # noqa: E402
+from clustermgr.drivers.libvirt import child, errors, moving, reach, sights  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,25 @@ from clustermgr.drivers.libvirt import errors, moving, reach, sights  # noqa: E4
 def test_states(state: str, reason: str | int, saved: bool, expected: DomainState) -> None:
     number = reason if isinstance(reason, int) else getattr(libvirt, f"VIR_DOMAIN_{reason}")
     assert sights.state_of(getattr(libvirt, f"VIR_DOMAIN_{state}"), number, saved=saved)[0] is expected
+
+
+class Answering:
+    """A connection to a host with this UUID."""
+
+    def __init__(self, uuid: str) -> None:
+        self.getCapabilities = lambda: (
+            f"<capabilities><host><uuid>{uuid.upper()}</uuid></host></capabilities>"
+        )
+
+
+@pytest.mark.parametrize("known", ["", "aa-1"])
+def test_a_call_is_made_on_the_host_that_was_looked_at(known: str) -> None:
+    child.must_be(Answering("aa-1"), known)
+
+
+def test_a_call_is_not_made_on_another_host_that_answers_there_now() -> None:
+    with pytest.raises(HostUnreachable, match="nothing was begun on it"):
+        child.must_be(Answering("bb-2"), "aa-1")
 
 
 def fault(code: str, text: str, origin: str = "QEMU") -> libvirt.libvirtError:

@@ -18,7 +18,7 @@ import libvirt
 
 from clustermgr.drivers import permits
 from clustermgr.drivers.contract import DriverError, HostUnreachable
-from clustermgr.drivers.libvirt import connection, definitions, markers, moving, power, reach, storage
+from clustermgr.drivers.libvirt import connection, definitions, host, markers, moving, power, reach, storage
 from clustermgr.drivers.libvirt.errors import translate
 from clustermgr.drivers.libvirt.refusals import open_error
 
@@ -70,6 +70,12 @@ def give_up(seconds: float) -> None:
     os._exit(0)
 
 
+def must_be(handle: libvirt.virConnect, known: str) -> None:
+    """Nothing is ordered of another host than the one that was looked at before. Raises HostUnreachable."""
+    if known and (found := host.host_uuid(handle)) != known:
+        raise HostUnreachable(f"Another host ({found}) answers there now; nothing was begun on it.")
+
+
 def perform(request: dict[str, Any]) -> object:
     """The verb's value. Raises the contract's errors; the deadline covers the opening only."""
     uri, seconds = request["uri"], float(request["open_within"])
@@ -79,6 +85,7 @@ def perform(request: dict[str, Any]) -> object:
     hang.start()
     try:
         handle = connection.open_raw(uri)
+        must_be(handle, request.get("host_uuid", ""))
     except libvirt.libvirtError as error:
         raise open_error(str(error), uri) from error
     finally:

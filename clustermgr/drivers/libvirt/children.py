@@ -38,7 +38,7 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def spawn(
-    uri: str, verb: str, arguments: Mapping[str, object], open_within: float
+    uri: str, verb: str, arguments: Mapping[str, object], open_within: float, host_uuid: str = ""
 ) -> subprocess.Popen[bytes]:
     """A child that has its request and works. Raises TooLate when it may call no more."""
     global _starter
@@ -48,6 +48,7 @@ def spawn(
     child = _starter.submit(_start).result()
     request = {"uri": uri, "verb": verb, "arguments": dict(arguments), "open_within": open_within}
     request["not_after"] = not_after
+    request["host_uuid"] = host_uuid  # who must answer, where that is known
     stdin = _pipe(child.stdin)
     with suppress(BrokenPipeError), stdin:  # if it died at once, its answer or the lack of one says why
         stdin.write(json.dumps(request).encode())
@@ -72,9 +73,11 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def call(uri: str, verb: str, arguments: Mapping[str, object], deadline: float) -> object:
+def call(
+    uri: str, verb: str, arguments: Mapping[str, object], deadline: float, host_uuid: str = ""
+) -> object:
     """One mutating call with a deadline. After HostUnreachable the host may still act."""
-    child = spawn(uri, verb, arguments, deadline)
+    child = spawn(uri, verb, arguments, deadline, host_uuid)
     try:
         output, _ = child.communicate(timeout=deadline)
     except subprocess.TimeoutExpired as late:
@@ -125,11 +128,13 @@ class ChildHandle:
         return HandleState.DONE, ""
 
 
-def begin(uri: str, verb: str, arguments: Mapping[str, object], open_within: float) -> ChildHandle:
+def begin(
+    uri: str, verb: str, arguments: Mapping[str, object], open_within: float, host_uuid: str = ""
+) -> ChildHandle:
     """A mutating call that takes time. `open_within`: seconds for reaching the host, not for the work."""
     for handle in list(_under_way):
         if handle.poll()[0] is not HandleState.RUNNING:
             _under_way.discard(handle)
-    handle = ChildHandle(spawn(uri, verb, arguments, open_within))
+    handle = ChildHandle(spawn(uri, verb, arguments, open_within, host_uuid))
     _under_way.add(handle)
     return handle

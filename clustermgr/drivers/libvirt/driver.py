@@ -179,10 +179,12 @@ class LibvirtHost:
 
     # -- how calls are made --
     def _change(self, verb: str, **arguments: object) -> object:
-        return children.call(self._connection.uri, verb, arguments, self._connection.deadline)
+        there = self._connection
+        return children.call(there.uri, verb, arguments, there.deadline, self._uuid)
 
     def _begin(self, verb: str, **arguments: object) -> contract.Handle:
-        return children.begin(self._connection.uri, verb, arguments, self._connection.deadline)
+        there = self._connection
+        return children.begin(there.uri, verb, arguments, there.deadline, self._uuid)
 
     def _existing(self, uuid: str) -> contract.DomainSight:
         seen = self.sight(uuid)
