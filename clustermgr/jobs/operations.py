@@ -126,11 +126,9 @@ def one_step(work: Work) -> float | None:
     """One look and one act. Seconds until the next, or None when the operation is settled."""
     work.refresh()
     try:
-        return PROGRAMS[work.operation.kind](work)
+        return _carried(work)
     except StandsDown as met:
         return stand_still(work, met)
-    except Held as held:
-        return hold(work, held)
     except HostUnreachable as error:
         return _stalled(work, error)
     except DriverError as error:
@@ -143,6 +141,13 @@ def _stalled(work: Work, error: DriverError) -> float:
     leases.renew(work.operation)
     work.stalled = True
     return SILENT_S
+
+
+def _carried(work: Work) -> float | None:
+    try:
+        return PROGRAMS[work.operation.kind](work)
+    except Held as held:
+        return hold(work, held)
 
 
 @app.task(name="clustermgr.jobs.operations.admit")

@@ -10,10 +10,11 @@ import pytest
 
 from clustermgr.actions import vms
 from clustermgr.core.states import OperationState, VmState, Wanted
-from clustermgr.drivers.contract import DomainState, Refused
+from clustermgr.drivers.contract import DomainState, HostUnreachable, Refused
 from clustermgr.drivers.lab.driver import LabHost
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.drivers.registry import connect
+from clustermgr.jobs import endings
 from clustermgr.jobs.engine import decide
 from clustermgr.jobs.operations import one_step
 from clustermgr.jobs.work import Work
@@ -137,6 +138,24 @@ def test_a_start_that_can_be_neither_had_nor_called_off_holds_the_vm(
     assert stage.where("web") == {}
     assert (stage.vm("web").state, stage.vm("web").wanted) == (VmState.OFF, Wanted.OFF)
     assert "may still come up on n3" in stage.vm("web").state_reason
+
+
+def test_what_holds_a_vm_is_told_also_when_its_host_is_silent_for_a_moment(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, refuse: Refuse
+) -> None:
+    silences = ["one", "two"]
+
+    def put_back(work: Work) -> str:
+        if silences:
+            raise HostUnreachable(f"n1 does not answer, {silences.pop()}.")
+        return ""
+
+    monkeypatch.setattr(endings, "put_back", put_back)
+    refuse("n3", "resume")
+    refuse("n3", "destroy")
+    order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
+    assert "The copy of web on n3 does not end." in ended(stage, order).outcome
+    assert silences == []
 
 
 def test_a_copy_that_cannot_be_removed_holds_the_vm(
