@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from clustermgr import secrets
 from clustermgr.actions import standing
 from clustermgr.core.states import OperationState
 from clustermgr.management import archive, tables
+from clustermgr.management.commands import restore, up
 from clustermgr.models import Cluster, Drift, Event, Holder, Operation, Slot, Vm, WatchShard
 from clustermgr.ports import clock
 from tests import worlds
@@ -140,15 +142,49 @@ def test_nothing_is_put_back_while_a_process_works(file: Path, capsys: pytest.Ca
     assert Cluster.objects.get().stood_down_at is None
 
 
-def test_nothing_is_put_back_while_it_runs_here(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from clustermgr.supervisor.lock import Lock
+@pytest.fixture
+def start_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """`manage.py up` as it is, until its processes would start; then what is given happens instead."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PORT", str(free.getsockname()[1]))
+    umask = os.umask(0o022)
 
-    lock = Lock(Path(os.environ["CLUSTERMGR_VAR"]))
-    lock.take("http://127.0.0.1:8000")
-    try:
-        assert "already runs here" in refused(capsys, str(file), "--replace")
-    finally:
-        lock.free()
+    def start(meanwhile: Callable[[], None]) -> None:
+        monkeypatch.setattr(up, "start", lambda place: meanwhile())
+        call_command("up")
+
+    yield start
+    os.umask(umask)
+
+
+def test_nothing_is_put_back_while_it_runs_here(
+    file: Path, start_here: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    start_here(lambda: said.append(refused(capsys, str(file), "--replace")))
+    assert "already runs here: process" in said[0]
+    assert "nothing was changed" in said[0]
+    assert Cluster.objects.get().stood_down_at is None
+    call_command("restore", str(file), "--replace")  # it has ended
+
+
+def test_it_does_not_start_here_during_a_restore(
+    file: Path,
+    start_here: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    started: list[bool] = []
+
+    def put_back_slowly(*words: object, **options: object) -> None:
+        with pytest.raises(SystemExit):
+            start_here(lambda: started.append(True))
+
+    monkeypatch.setattr(restore.Command, "_restore", put_back_slowly)
+    call_command("restore", str(file), "--replace")
+    assert "restores a backup. Wait until it has ended." in capsys.readouterr().err
+    assert started == []
 
 
 def cut(data: bytes) -> bytes:

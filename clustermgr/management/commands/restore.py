@@ -19,7 +19,7 @@ from clustermgr.actions import restoring
 from clustermgr.management import tables
 from clustermgr.management.archive import ArchiveError, Reader
 from clustermgr.supervisor.installation import StartRefused
-from clustermgr.supervisor.lock import Lock
+from clustermgr.supervisor.lock import RESTORES, Lock
 
 NEXT = (
     "Its clusters stand down. Make sure that no other manager works on these hosts, start clustermgr, and "
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         path = None if options["file"] == "-" else Path(options["file"])
         lock = Lock(Path(settings.VAR_DIR))
         try:
-            lock.take("restore")
+            lock.take(RESTORES)
             try:
                 self._restore(path, replace=options["replace"])
             finally:

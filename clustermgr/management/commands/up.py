@@ -30,8 +30,8 @@ class Command(BaseCommand):
         os.umask(0o077)  # databases and queues hold sessions and orders: for their owner alone
         try:
             place = installation.read(os.environ, Path(settings.VAR_DIR))
-            lock = Lock(place.var / "run")
-            lock.take(place.address)
+            lock = Lock(place.var)
+            lock.take(f"at {place.address}")
             installation.require_free(place.host, place.port, "PORT")
             start(place)
         except StartRefused as refusal:
