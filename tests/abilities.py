@@ -60,7 +60,7 @@ def no_program(name: str, package: str) -> Callable[[], str]:
 
 @cache
 def no_root() -> str:
-    return "" if os.geteuid() == 0 else "needs root, for a small file system that can be full"
+    return "" if os.geteuid() == 0 else "needs root, for a small file system or other accounts"
 
 
 @cache

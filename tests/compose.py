@@ -6,6 +6,7 @@ host name of its own, as a container has.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -21,7 +22,7 @@ from urllib.parse import quote
 
 import yaml
 
-from tests.postgres import Postgres, program, unprivileged
+from tests.postgres import ACCOUNT, Postgres, program, unprivileged
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docker-compose.yml"
@@ -70,8 +71,12 @@ class Composed:
 
     def start_one(self, service: str, name: str) -> None:
         command = self._words(service, shlex.split(self.services[service]["command"]))
-        if service == "postgres":
+        if self.services[service].get("user") == "root":
+            command = [str(account(word).pw_uid) if word in IMAGE_ACCOUNTS else word for word in command]
+        elif service == "postgres":
             command = self._as_postgres(command)
+        elif service == "redis":
+            command = self._as_redis(command)
         elif self.services[service]["image"] == OURS:
             apart = ["unshare", "--uts"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--uts"]
             command = [*apart, "sh", "-c", 'hostname "$0" && exec "$@"', name, *command]
@@ -87,7 +92,10 @@ class Composed:
             )
 
     def completed(self, service: str) -> str:
-        """Run a service that ends by itself; what it said."""
+        """Run a service that ends by itself; what it said. What root prepares for others is left out here
+        where we are nobody else either."""
+        if self.services[service].get("user") == "root" and os.geteuid() != 0:
+            return ""
         self.start(service)
         code = self.processes.pop(service).wait(120)
         assert code == 0, self.log(service)
@@ -187,15 +195,38 @@ class Composed:
         path.write_text(text)
 
     def _as_postgres(self, command: list[str]) -> list[str]:
-        """What the image's entry point does: an empty database for its user, and not as root."""
+        """What the image's entry point does: an empty database for its user, and not as root.
+
+        It would take the folder of the sockets, too; that the file does not rely on this is what is tested.
+        """
         sockets, data = self._files["/var/run/postgresql"], self._files["/var/lib/postgresql/data"]
-        made = Postgres(sockets, data=data)
+        made = Postgres(self.folder / "made", data=data)
         if not (data / "PG_VERSION").exists():
             named = self.services["postgres"]["environment"]
             with made:
                 made.create(named["POSTGRES_DB"])
         first = program(command[0]) or command[0]
         return unprivileged(first, *command[1:], "-c", f"unix_socket_directories={sockets}")
+
+    def _as_redis(self, command: list[str]) -> list[str]:
+        """What the image's entry point does: its own user, who owns /data and nothing else."""
+        if os.geteuid() != 0:
+            return command
+        user = account("redis")
+        os.chown(self._files["/data"], user.pw_uid, user.pw_gid)
+        ids = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+        return ["setpriv", *ids, "--pdeathsig=KILL", "--", *command]
+
+
+#: The users of the images, and who plays them where Debian's package is not installed.
+IMAGE_ACCOUNTS = {"postgres": ACCOUNT, "redis": "nobody"}
+
+
+def account(name: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return pwd.getpwnam(IMAGE_ACCOUNTS[name])
 
 
 def image_environment() -> dict[str, str]:

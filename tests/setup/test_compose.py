@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -43,11 +45,54 @@ def test_redis_keeps_what_it_holds_and_has_no_port():
     assert shlex.split(SERVICES["redis"]["command"]) == ["redis-server", *wanted]
 
 
+FOLDERS = {"redis-folder": "redis", "postgres-folder": "postgres"}
+
+
 def test_these_services_and_no_others():
-    assert set(SERVICES) == set(OURS) | {"setup", "proxy", "redis", "postgres"}
+    assert set(SERVICES) == set(OURS) | set(FOLDERS) | {"setup", "proxy", "redis", "postgres"}
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"setup"}))
+@pytest.mark.parametrize(("folder", "server"), FOLDERS.items())
+def test_a_server_waits_until_the_folder_of_its_socket_is_its_own(folder, server):
+    assert SERVICES[server]["depends_on"][folder] == {"condition": "service_completed_successfully"}
+    assert SERVICES[folder]["image"] == SERVICES[server]["image"]  # whose accounts are meant
+    assert SERVICES[folder]["volumes"][0] in SERVICES[server]["volumes"]
+
+
+SERVE = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])"
+STRANGER = 10001  # the account of our own image
+
+
+@pytest.mark.root
+@pytest.mark.compose
+@pytest.mark.parametrize(("folder", "server"), FOLDERS.items())
+def test_a_folder_of_roots_becomes_one_for_the_servers_socket(folder, server):
+    # Everybody must be able to pass, and a socket's path is short.
+    with tempfile.TemporaryDirectory(prefix="compose-", dir="/tmp") as made:
+        place = Path(made)
+        place.chmod(0o711)
+        composed = compose.Composed(place)
+        sockets = place / SERVICES[folder]["volumes"][0].split(":")[0]
+        owner = compose.account(server).pw_uid
+        assert (sockets.stat().st_uid, sockets.stat().st_mode & 0o777) == (0, 0o755)
+        assert not may(owner, SERVE, sockets / "early")
+        composed.completed(folder)
+        assert may(owner, SERVE, sockets / "s")
+        assert may(STRANGER, "import os, sys; os.stat(sys.argv[1])", sockets / "s")
+        assert not may(STRANGER, SERVE, sockets / "squatter")
+
+
+def may(user, program, path):
+    """Whether somebody without rights of root can do this there."""
+    ids = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    command = ["setpriv", *ids, "--", "/usr/bin/python3", "-c", program, str(path)]
+    return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
+
+
+ENDS = {"setup", *FOLDERS}
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ENDS))
 def test_each_service_that_stays_is_checked(name):
     assert SERVICES[name]["healthcheck"]["test"]
 

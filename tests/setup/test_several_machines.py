@@ -41,6 +41,8 @@ def composed() -> Iterator[Composed]:
     folder = Path(tempfile.mkdtemp(prefix="compose-", dir="/tmp"))
     folder.chmod(0o711)
     with Composed(folder) as it:
+        it.completed("redis-folder")
+        it.completed("postgres-folder")
         it.start("redis")
         it.start("postgres")
         it.wait_healthy("redis", "postgres")
