@@ -13,8 +13,9 @@ from clustermgr.core.states import ACTIVE, Level, NodeState, OperationState, VmS
 from clustermgr.core.words import KINDS, state_word
 from clustermgr.models import Cluster, Drift, Operation, Vm, VolumeAccess
 from clustermgr.ports import clock
+from clustermgr.queries.ages import UNKNOWN, age_of, heard_at
 from clustermgr.queries.claims import unclaimed
-from clustermgr.queries.rows import OLD_S, NodeRow, heard_at
+from clustermgr.queries.rows import NodeRow
 
 SHOWN = 12
 DAY = timedelta(hours=24)
@@ -55,7 +56,7 @@ def _stood_down(cluster: Cluster) -> list[Attention]:
 def _unheard(cluster: Cluster, nodes: list[NodeRow]) -> list[Attention]:
     """While nobody looks at the hosts, nothing here may say that all is well."""
     last = heard_at(cluster)
-    if not nodes or (last is not None and clock().now() - last < timedelta(seconds=OLD_S)):
+    if not nodes or (last is not None and age_of(last) != UNKNOWN):
         return []
     level, text = Level.WARNING, "The hosts are not being watched"
     detail = "States are those last seen. Start the watch process."

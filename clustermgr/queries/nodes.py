@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from clustermgr.core.states import NodeState, VolumeKind
 from clustermgr.models import Cluster, Event, Network, Node, Slot, Vm, Volume, VolumeAccess
+from clustermgr.queries.ages import UNKNOWN, heard_at, seen
 from clustermgr.queries.hosts import Access, access
 from clustermgr.queries.rows import NodeRow, VmRow, listed_nodes, node_rows_of, nodes, told, vm_rows_of, vms
 
@@ -60,10 +61,10 @@ def node_detail(cluster: Cluster, pk: int) -> NodeDetail | None:
 
 
 def _volumes(node: Node) -> list[NodeVolume]:
-    seen = VolumeAccess.objects.filter(node=node).select_related("volume").order_by("volume__name")
+    access = VolumeAccess.objects.filter(node=node).select_related("volume").order_by("volume__name")
     return [
         NodeVolume(each.volume.name, each.volume.kind, _cell(each.volume, node, each), each.observed_at)
-        for each in seen
+        for each in access
     ]
 
 
@@ -149,25 +150,26 @@ def storage(cluster: Cluster) -> Matrix:
 
 
 def _columns(cluster: Cluster) -> list[Node]:
-    return list(Node.objects.filter(cluster=cluster).order_by("name").only("name", "state")[:64])
+    found = Node.objects.filter(cluster=cluster).select_related("cluster__watch").order_by("name")
+    return list(found.only("name", "state", "observed_at", "cluster__watch__heard_at")[:64])
 
 
-def _unseen(node: Node) -> Cell:
-    """What a node that does not answer reaches now nobody knows."""
-    return Cell(node.name, None, "Unknown")
+def _unseen(node: Node) -> bool:
+    """What a node reaches that does not answer, or at which nobody looks, nobody knows."""
+    return node.state != NodeState.UP or seen(node, heard_at(node.cluster))[1] == UNKNOWN
 
 
-def _cell(volume: Volume, node: Node, seen: VolumeAccess | None) -> Cell:
-    if node.state != NodeState.UP:
-        return _unseen(node)
-    if seen is None:
+def _cell(volume: Volume, node: Node, access: VolumeAccess | None) -> Cell:
+    if _unseen(node):
+        return Cell(node.name, None, "Unknown")
+    if access is None:
         return Cell(node.name, None, "Not seen yet")
-    if seen.reachable and seen.active:
+    if access.reachable and access.active:
         return Cell(node.name, True, "Direct" if volume.kind == VolumeKind.CSV else "Online")
     if volume.kind == VolumeKind.DISK and volume.owner_id != node.pk:
         # Online on its owner alone, as it should be; libvirt does not look at a pool that is not active.
-        return Cell(node.name, None, "Standby" if seen.reachable else "Not online here")
-    return Cell(node.name, False, "Inactive" if seen.reachable else "No access")
+        return Cell(node.name, None, "Standby" if access.reachable else "Not online here")
+    return Cell(node.name, False, "Inactive" if access.reachable else "No access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,10 @@ class NetworkRow:
     def missing(self) -> int:
         return sum(cell.ok is False for cell in self.cells)
 
+    @property
+    def unseen(self) -> int:
+        return sum(cell.ok is None for cell in self.cells)
+
 
 def networks(cluster: Cluster) -> Matrix:
     columns = _columns(cluster)
@@ -187,9 +193,9 @@ def networks(cluster: Cluster) -> Matrix:
     for network in Network.objects.filter(cluster=cluster).prefetch_related("nodes").order_by("name")[:PAGE]:
         carried = {node.pk for node in network.nodes.all()}
         cells = [
-            Cell(node.name, node.pk in carried, "Connected" if node.pk in carried else "Not carried")
-            if node.state == NodeState.UP
-            else _unseen(node)
+            Cell(node.name, None, "Unknown")
+            if _unseen(node)
+            else Cell(node.name, node.pk in carried, "Connected" if node.pk in carried else "Not carried")
             for node in columns
         ]
         rows.append(NetworkRow(network.name, network.use, cells))

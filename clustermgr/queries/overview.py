@@ -13,8 +13,9 @@ from django.db.models.functions import Coalesce
 from clustermgr.core.states import Level, NodeState, VmState
 from clustermgr.core.words import memory
 from clustermgr.models import Cluster, Event, Node, Vm
+from clustermgr.queries.ages import UNKNOWN, age_of, heard_at
 from clustermgr.queries.attention import SHOWN, Attention, attention
-from clustermgr.queries.rows import NodeRow, heard_at, listed_nodes, node_rows_of, roles_on_it, told
+from clustermgr.queries.rows import NodeRow, listed_nodes, node_rows_of, roles_on_it, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Overview:
             "paused": sum(row.shown_state == NodeState.PAUSED for row in self.nodes),
             "joining": sum(row.state == NodeState.JOINING for row in self.nodes),
             "bad": sum(row.state not in (NodeState.UP, NodeState.JOINING) for row in self.nodes),
+            "last_known": sum(row.last_known for row in self.nodes),
             "total": len(self.nodes),
         }
 
@@ -115,14 +117,20 @@ class Overview:
 
 def clusters() -> list[Any]:
     """Counted one by one: joining the nodes with the VMs would make half a million rows of 64 and 8,000."""
-    return list(
-        Cluster.objects.annotate(
+    rows = list(
+        Cluster.objects.select_related("watch")
+        .annotate(
             node_count=_counted(Node.objects),
             up_count=_counted(Node.objects.filter(state=NodeState.UP)),
             vm_count=_counted(Vm.objects),
             failed_count=_counted(Vm.objects.filter(state=VmState.FAILED)),
-        ).order_by("name")[:100]
+        )
+        .order_by("name")[:100]
     )
+    for row in rows:
+        row.heard_at = heard_at(row)
+        row.last_known = age_of(row.heard_at) == UNKNOWN
+    return rows
 
 
 def _counted(rows: Any) -> Coalesce:

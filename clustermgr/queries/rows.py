@@ -15,7 +15,6 @@ from django.db.models.functions import Coalesce
 
 from clustermgr.core.states import (
     ACTIVE,
-    NodeState,
     OperationKind,
     OperationState,
     VmState,
@@ -23,10 +22,7 @@ from clustermgr.core.states import (
     may_be_given_up,
 )
 from clustermgr.models import Drift, Event, Node, Operation, Vm
-from clustermgr.ports import clock
-
-FRESH_S = 15
-OLD_S = 60
+from clustermgr.queries.ages import NodeSight, VmSight, heard_at, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ class OperationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class VmRow:
+class VmRow(VmSight):
     id: int
     cluster: str
     name: str
@@ -119,7 +115,7 @@ class VmRow:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeRow:
+class NodeRow(NodeSight):
     id: int
     cluster: str
     name: str
@@ -141,34 +137,10 @@ class NodeRow:
     seen_at: datetime | None
 
     @property
-    def shown_state(self) -> str:
-        """A paused node that is up is Paused; what broke is worse than a pause."""
-        return NodeState.PAUSED if self.paused and self.state == NodeState.UP else self.state
-
-    @property
     def memory_percent(self) -> float | None:
         if self.memory_used_mib is None or not self.memory_mib:
             return None
         return min(100.0, 100.0 * self.memory_used_mib / self.memory_mib)
-
-
-def seen(node: Node, heard_at: datetime | None) -> tuple[datetime | None, str]:
-    """When the node was last looked at, and what that makes of its figures."""
-    # Rows are written on change; while a node is up, the watch's own heartbeat says that it looked.
-    stamps = [node.observed_at]
-    if node.state in (NodeState.UP, NodeState.PAUSED):
-        stamps.append(heard_at)
-    known = [stamp for stamp in stamps if stamp is not None]
-    if not known:
-        return None, "unknown"
-    latest = max(known)
-    seconds = (clock().now() - latest).total_seconds()
-    return latest, "fresh" if seconds < FRESH_S else "old" if seconds < OLD_S else "unknown"
-
-
-def heard_at(cluster: Any) -> datetime | None:
-    watch = getattr(cluster, "watch", None)
-    return watch.heard_at if watch else None
 
 
 def operation_row(row: Operation) -> OperationRow:

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from clustermgr.core.states import ACTIVE, OperationKind, OperationState, VmState
 from clustermgr.models import Cluster, Node, Vm
 from clustermgr.ports import clock
+from clustermgr.queries.ages import NodeSight, heard_at, seen
 from clustermgr.queries.rows import OperationRow, operation_row, operations
 
 MOVES = (OperationKind.LIVE_MIGRATION, OperationKind.QUICK_MIGRATION, OperationKind.MOVE)
@@ -21,10 +22,12 @@ TAKEN_WITHIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
-class TreeNode:
+class TreeNode(NodeSight):
     id: int
     name: str
     state: str
+    paused: bool
+    age: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,10 @@ def cluster_by_slug(slug: str) -> Cluster | None:
 
 
 def tree(cluster: Any, dock: Dock) -> Tree:
-    nodes = Node.objects.filter(cluster=cluster).values_list("pk", "name", "state", "paused")[:100]
+    nodes = Node.objects.filter(cluster=cluster).only("name", "state", "paused", "observed_at")[:100]
+    heard = heard_at(cluster)
     return Tree(
-        nodes=[
-            TreeNode(pk, name, "paused" if paused and state == "up" else state)
-            for pk, name, state, paused in nodes
-        ],
+        nodes=[TreeNode(row.pk, row.name, row.state, row.paused, seen(row, heard)[1]) for row in nodes],
         roles=cluster.role_count,
         failed_roles=cluster.failed_count,
         moves=dock.moves,

@@ -258,14 +258,16 @@ def flag(condition: Any, text: str, otherwise: str = "") -> str:
 
 
 @register.simple_tag
-def state_icon(key: str) -> SafeString:
+def state_icon(key: str, last_known: bool = False) -> SafeString:
     """The icon alone, with its word for screen readers: for the tree."""
-    return _state_icon(str(key))
+    return _state_icon(str(key), last_known)
 
 
 @lru_cache(maxsize=64)
-def _state_icon(key: str) -> SafeString:
+def _state_icon(key: str, last_known: bool) -> SafeString:
     found = look(STATES, key)
+    if last_known:
+        found = NO_LOOK._replace(word=f"Last known: {found.word}")
     return format_html(
         '<span class="tone-{}" title="{}">{}<span class="sr">{}</span></span>',
         found.tone,
