@@ -23,6 +23,7 @@ FACTS = {
 FILES = ("ssh_key", "tls_ca", "tls_cert", "tls_key")
 LARGEST = 64 * 1024
 LOOK_S = 1.0
+TEST_AGAIN = "Nothing was added. Test the host again when the console answers."
 
 
 def test(call: Session) -> int:
@@ -105,7 +106,7 @@ def _tested(call: Session, *parts: object, body: dict[str, Any]) -> dict[str, An
     found: dict[str, Any] = call.client.order("POST", call.here(*parts), body)
     while found["state"] in {"testing", "key_to_confirm"}:
         if found["state"] == "testing":
-            found = call.get("node-tests", found["id"], wait=WAIT_S)
+            found = call.patiently("node-tests", found["id"], wait=WAIT_S, following=TEST_AGAIN)
         else:
             found = _confirmed(call, found)
     if call.args.accept_new_host_key and found["host_key"]:
@@ -153,7 +154,8 @@ def _told(call: Session, found: dict[str, Any]) -> int:
 def _joined(call: Session, node: dict[str, Any]) -> dict[str, Any]:
     while node["state"] == "joining":
         clock().sleep(LOOK_S)
-        node = call.get("nodes", node["id"])
+        following = f"{show.plain(node['name'])} was added. See: clusterctl node show {node['id']}"
+        node = call.patiently("nodes", node["id"], following=following)
     return node
 
 

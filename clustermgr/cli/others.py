@@ -115,7 +115,7 @@ def operation_show(call: Session) -> None:
 
 
 def operation_wait(call: Session) -> int:
-    return call.wait(call.get("operations", call.args.id))
+    return call.wait(call.operation(call.args.id))
 
 
 def operation_cancel(call: Session) -> int:

@@ -11,8 +11,11 @@ from typing import Any
 
 from clustermgr.cli import show
 from clustermgr.cli.client import Client, Refused, path
+from clustermgr.ports import clock
 
 WAIT_S, LOOK_S = 25, 1
+#: How long a console that restarts is waited for, and what it, or a proxy in front, answers meanwhile.
+PATIENCE_S, AWAY = 60.0, {0, 502, 503, 504}
 ACTIVE = {"queued", "running", "cancelling"}
 
 
@@ -72,7 +75,7 @@ class Session:
         while operation["state"] in ACTIVE:
             if line:
                 self._line(show.progress(operation))
-            operation = self.get("operations", operation["id"], wait=LOOK_S if line else WAIT_S)
+            operation = self.operation(operation["id"], wait=LOOK_S if line else WAIT_S)
         if line:
             self._line("")
         done = operation["state"] == good
@@ -84,6 +87,25 @@ class Session:
         if not done:
             print(show.plain(f"{outcome} {operation['advice']}".strip()), file=sys.stderr)
         return 0 if done else 1
+
+    def operation(self, number: int, **query: Any) -> Mapping[str, Any]:
+        """As it is now, also when the console restarts in between: what was ordered goes on meanwhile."""
+        following = f"Operation {number} may be under way. Ask again: clusterctl operation wait {number}"
+        return self.patiently("operations", number, following=following, **query)
+
+    def patiently(self, *parts: object, following: str, **query: Any) -> Any:
+        """Asked again while nobody answers; when that lasts, the refusal says what follows."""
+        until = clock().monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self.get(*parts, **query)
+            except Refused as refusal:
+                if refusal.status not in AWAY:
+                    raise
+                if clock().monotonic() >= until:
+                    sentences = (*refusal.sentences, following)
+                    raise Refused(*sentences, status=refusal.status, problem=refusal.problem) from None
+            clock().sleep(LOOK_S)
 
     def tell(self, found: Any, sentence: str) -> None:
         if self.args.json:
