@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 
 from clustermgr.core.states import (
     ACTIVE,
+    NodeState,
     OperationKind,
     OperationState,
     VmState,

@@ -24,6 +24,7 @@ from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Node, Operation, Vm
 from clustermgr.queries import find, health, shell
+from clustermgr.queries.ages import age_of, heard_at
 from clustermgr.web import errors
 
 FRAME = "layouts/base.html"
@@ -133,6 +134,7 @@ def _shell(here: Here) -> dict[str, Any]:
         "tree": shell.tree(here.cluster, dock),
         "not_running": health.not_running(here.cluster, untaken=dock.untaken),
         "disk_full": health.disk_full(),
+        "age": age_of(heard_at(here.cluster)),
     }
 
 

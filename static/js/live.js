@@ -267,13 +267,29 @@
     try {
       const fresh = await get(region.dataset.url, id);
       const now = document.getElementById(id);
-      if (fresh && now && now.dataset.url === region.dataset.url && !fresh.isEqualNode(now)) {
-        if (!anyway && edited(now)) { offer(now, () => refetch(id, true)); } else { swap(now, fresh); }
-      }
+      if (!fresh || !now || now.dataset.url !== region.dataset.url) { return; }
+      settle(fresh);  // as this page would show it, so that only what says something new counts as changed
+      if (fresh.isEqualNode(now)) { return; }
+      if (!anyway && edited(now)) { offer(now, () => refetch(id, true)); } else { swap(now, fresh); }
+      if (fresh.dataset.age !== now.dataset.age) { stale(["*"]); }  // nobody tells that states grow old
     } finally {
       const again = fetching.get(id);
       fetching.delete(id);
       if (again) { wanted.add(id); hurry(); }
+    }
+  }
+
+  /* Some regions no news name: they are asked for by the clock, and like all others left alone when equal. */
+  const due = new Map();
+  function askedFor() {
+    if (document.hidden || over) { return; }
+    const now = Date.now();
+    for (const region of all("[data-region][data-every]")) {
+      const pause = region.dataset.every * 1000;
+      if (!due.has(region.id)) { due.set(region.id, now + pause); }
+      if (due.get(region.id) > now || fetching.has(region.id)) { continue; }
+      due.set(region.id, now + pause);
+      refetch(region.id);
     }
   }
 
@@ -441,6 +457,7 @@
 
   times(document);
   setInterval(() => { if (!document.hidden) { times(document); } }, 20000);
+  setInterval(askedFor, 500);
   show("connecting");
   connect();
 })();

@@ -233,3 +233,53 @@ def test_a_page_whose_object_left_is_loaded_anew_as_a_whole(page: Any) -> None:
     with page.expect_navigation():
         stub.send(stale=["vm:7"])
     assert page.inner_text("#gone") == "It left."
+
+
+POLLED = (
+    '<div id="health" data-region data-keys="health" data-url="/health" data-every="0.5" data-age="{age}">'
+    '<p role="alert">{text} <a href="/management">Management</a> '
+    '<time datetime="2026-03-02T12:00:00.000Z" data-as="time" title="x">12:00:00 UTC</time></p></div>'
+    '<p><input id="half" value=""></p>'
+)
+
+
+def asked_twice(page: Any) -> None:
+    number = page.evaluate("clustermgrLive.fetched")
+    page.wait_for_function("n => clustermgrLive.fetched > n + 1", arg=number)
+
+
+def test_a_polled_region_that_says_the_same_is_left_alone(page: Any) -> None:
+    stub = Stub(page, POLLED.format(text="One.", age="fresh"))
+    stub.answers["/health"] = POLLED.format(text="One.", age="fresh")
+    page.evaluate("window.before = document.querySelector('[role=alert]')")
+    asked_twice(page)
+    assert page.evaluate("window.before === document.querySelector('[role=alert]')")
+    assert page.evaluate("clustermgrLive.swapped") == 0
+
+
+def test_a_polled_region_that_changes_keeps_the_focus(page: Any) -> None:
+    stub = Stub(page, POLLED.format(text="One.", age="fresh"))
+    page.focus("[href='/management']")
+    stub.answers["/health"] = POLLED.format(text="Two.", age="fresh")
+    page.wait_for_selector("text=Two.")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/management"
+
+
+def test_a_session_that_ended_is_said_by_a_polled_region_and_what_was_written_stays(page: Any) -> None:
+    stub = Stub(page, POLLED.format(text="One.", age="fresh"))
+    page.fill("#half", "half-writ")
+    stub.answers["/health"] = (401, "")
+    stub.state("signed-out")
+    assert page.input_value("#half") == "half-writ"
+    assert page.url.endswith("/page")
+    asked = len(stub.asked)
+    page.wait_for_timeout(1200)
+    assert len(stub.asked) == asked
+
+
+def test_states_that_have_grown_old_are_fetched_though_nobody_tells(page: Any) -> None:
+    stub = Stub(page, POLLED.format(text="One.", age="fresh") + LIST)
+    stub.answers["/list"] = LIST.replace("web01", "Last known: web01")
+    stub.answers["/health"] = POLLED.format(text="One.", age="unknown")
+    page.wait_for_selector("text=Last known: web01")
+    assert stub.asked.count("/list") == 1

@@ -115,3 +115,13 @@ def test_a_watched_cluster_is_current_everywhere(world: SimpleNamespace, ana: Cl
     for page in ("", "nodes/", f"nodes/{world.one.pk}/", "roles/", "storage/", "networks/"):
         assert "ast known" not in ana.get(world.url + page).content.decode(), page
     assert "All reachable" in text_of(ana.get(world.url))
+
+
+def test_a_page_that_stays_open_is_told_how_old_its_states_are(world: SimpleNamespace, ana: Client) -> None:
+    def health() -> str:
+        headers = {"HX-Request": "true", "HX-Target": "health"}
+        return ana.get(f"{world.url}?region=health", headers=headers).content.decode()
+
+    assert 'data-age="fresh"' in health()
+    WatchShard.objects.update(heard_at=clock().now() - timedelta(minutes=2))
+    assert 'data-age="unknown"' in health()
