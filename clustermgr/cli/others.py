@@ -5,7 +5,8 @@ from __future__ import annotations
 from clustermgr.cli import show
 from clustermgr.cli.client import path
 from clustermgr.cli.session import Session
-from clustermgr.cli.table import LIMIT, NODE, NUMBER, YES, Verb, option
+from clustermgr.cli.table import LIMIT, NODE, NUMBER, YES, Verb, count, option
+from clustermgr.core.states import OperationKind, OperationState
 
 NODES = {
     "name": "NAME",
@@ -214,8 +215,8 @@ VERBS = (
     Verb("node", "show", "view", "show one", node_show, (NODE,)),
     Verb("operation", "list", "view", "list operations, the newest first", operation_list, (
         option("--vm", "of virtual machines whose name holds this", names="vm"),
-        option("--state", "such as running or failed"),
-        option("--kind", "such as live_migration"),
+        option("--state", "such as running", choices=list(map(str, OperationState)), metavar="STATE"),
+        option("--kind", "such as live_migration", choices=list(map(str, OperationKind)), metavar="KIND"),
         option("--mine", "ordered by me", action="store_true"),
         LIMIT,
     )),
@@ -248,7 +249,7 @@ VERBS = (
     Verb("token", "create", "own_tokens", "make one; its secret is printed this once", token_create, (
         option("name", "what will use it"),
         option("--role", "at most yours", choices=("viewer", "operator", "administrator"), default="viewer"),
-        option("--days", "how long it is good", type=int, default=90, metavar="N"),
+        option("--days", "how long it is good", type=count, default=90, metavar="N"),
     ), in_cluster=False),
     Verb("token", "revoke", "own_tokens", "end one now", token_revoke, (NUMBER,), in_cluster=False),
     Verb("token", "whoami", "own_tokens", "whose token this is", token_whoami, in_cluster=False),

@@ -41,7 +41,16 @@ class Verb:
 
 VM = option("vm", "name or id", names="vm")
 NODE = option("node", "name or id", names="node")
-NUMBER = option("id", "its number", type=int)
-LIMIT = option("--limit", "at most so many", type=int, metavar="N")
+
+
+def count(text: str) -> int:
+    """A number from 1; argparse tells what was typed instead."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise ValueError(text)
+    return int(text)
+
+
+NUMBER = option("id", "its number", type=count)
+LIMIT = option("--limit", "at most so many", type=count, metavar="N")
 TO = option("--to", "the node (default: the best one)", names="node", metavar="NODE")
 YES = option("--yes", "do not ask", action="store_true")

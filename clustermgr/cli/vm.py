@@ -6,14 +6,17 @@ from typing import Any
 
 from clustermgr.cli import show
 from clustermgr.cli.session import Session, WrongWords
-from clustermgr.cli.table import LIMIT, TO, VM, YES, Run, Verb, option
+from clustermgr.cli.table import LIMIT, TO, VM, YES, Run, Verb, count, option
+from clustermgr.core.states import VmState
 from clustermgr.core.words import OFFLINE_ACTIONS, state_word
 
 SILENT = ("down", "agent_down", "isolated")
+SORTS = ("name", "state", "owner", "cpu", "memory", "priority", "uptime")
+BOTH_WAYS = (*SORTS, *(f"-{each}" for each in SORTS))
 PRIORITIES = ("high", "medium", "low", "no_auto_start")
 SETTINGS = {
-    "memory_mib": option("--memory", "in MB", type=int, metavar="MB", dest="memory_mib"),
-    "vcpus": option("--vcpus", "virtual processors", type=int, metavar="N"),
+    "memory_mib": option("--memory", "in MB", type=count, metavar="MB", dest="memory_mib"),
+    "vcpus": option("--vcpus", "virtual processors", type=count, metavar="N"),
     "notes": option("--notes", "a text that goes with it", metavar="TEXT"),
     "offline_action": option(
         "--offline-action", "what a move does to it", choices=[str(key) for key in OFFLINE_ACTIONS]
@@ -157,11 +160,11 @@ def refresh(call: Session) -> None:
 VERBS = (
     Verb("vm", "list", "view", "list virtual machines", list_, (
         option("--search", "a part of the name", metavar="TEXT"),
-        option("--state", "such as running, off or failed"),
+        option("--state", "such as running, off or failed", choices=list(map(str, VmState)), metavar="STATE"),
         option("--node", "on this node", names="node"),
         option("--drift", "whose configuration differs from the host's", action="store_true"),
         option("--attention", "which need attention", action="store_true"),
-        option("--sort", "name, state, owner, cpu, memory, priority or uptime; --sort=-cpu turns it round"),
+        option("--sort", f"{', '.join(SORTS)}; --sort=-cpu turns it round", choices=BOTH_WAYS, metavar="BY"),
         LIMIT,
     )),
     Verb("vm", "show", "view", "show one", show_, (VM,)),

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from clustermgr.cli import vm
 from clustermgr.models import Operation
+from clustermgr.queries.roles import SORTS
 from tests import worlds
 from tests.cli.conftest import clusterctl
 
@@ -58,6 +60,14 @@ def test_a_refusal_is_one_with_its_reason(console: SimpleNamespace, ctl: Any) ->
     [
         ("vm",),
         ("vm", "fly", "web01"),
+        ("vm", "list", "--limit", "0"),
+        ("vm", "list", "--limit", "-5"),
+        ("event", "list", "--limit", "many"),
+        ("vm", "list", "--state", "flying"),
+        ("vm", "list", "--sort", "colour"),
+        ("operation", "list", "--state", "off"),
+        ("operation", "list", "--kind", "flight"),
+        ("operation", "show", "0"),
         ("vm", "start"),
         ("vm", "targets", "web01", "--kind", "sideways"),
         ("operation", "show", "x"),
@@ -156,6 +166,12 @@ def test_text_of_others_does_not_move_the_cursor(console: SimpleNamespace, ctl: 
     shown = ctl("vm", "show", "web01").out
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+def test_every_order_of_a_list_of_roles_can_be_asked_for(console: SimpleNamespace, ctl: Any) -> None:
+    assert tuple(SORTS) == vm.SORTS
+    turned = ctl("vm", "list", "--sort=-name", "--state", "running").out.splitlines()[1:]
+    assert [line.split()[0] for line in turned] == ["web01", "busy01"]
 
 
 def test_completion_knows_words_and_names(console: SimpleNamespace, ctl: Any) -> None:
