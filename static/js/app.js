@@ -59,8 +59,12 @@
       }
     }
   });
-  document.addEventListener("htmx:sendError", () => toast("The console does not answer. Nothing was ordered. Try again in a moment."));
-  document.addEventListener("htmx:timeout", () => toast("The console did not answer in time. Look at Tasks before you order again."));
+  /* The line may have broken after the order was taken: only of a look is it known that it ordered nothing. */
+  function unanswered(event) {
+    const looked = event.detail.requestConfig?.verb === "get";
+    toast(looked ? "The console does not answer. Try again in a moment." : "The console did not answer. Look at Tasks before you order again.");
+  }
+  for (const name of ["htmx:sendError", "htmx:timeout"]) { document.addEventListener(name, unanswered); }
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target?.id !== "panes" && event.detail.elt?.id !== "panes") { return; }
     document.querySelector(".panes")?.classList.remove("drawer-open");

@@ -283,3 +283,22 @@ def test_states_that_have_grown_old_are_fetched_though_nobody_tells(page: Any) -
     stub.answers["/health"] = POLLED.format(text="One.", age="unknown")
     page.wait_for_selector("text=Last known: web01")
     assert stub.asked.count("/list") == 1
+
+
+UNANSWERED = '<div id="toasts"></div><script src="/static/js/app.js"></script>'
+SAY = """([name, verb]) => document.dispatchEvent(
+    new CustomEvent(name, { detail: { requestConfig: { verb } } }))"""
+
+
+@pytest.mark.parametrize("name", ["htmx:sendError", "htmx:timeout"])
+def test_an_order_without_an_answer_may_have_been_taken(page: Any, name: str) -> None:
+    Stub(page, UNANSWERED)
+    page.evaluate(SAY, [name, "post"])
+    assert "Look at Tasks before you order again." in page.inner_text("#toasts")
+    assert "Nothing was ordered" not in page.inner_text("#toasts")
+
+
+def test_a_look_without_an_answer_ordered_nothing(page: Any) -> None:
+    Stub(page, UNANSWERED)
+    page.evaluate(SAY, ["htmx:sendError", "get"])
+    assert page.inner_text("#toasts div div") == "The console does not answer. Try again in a moment."
