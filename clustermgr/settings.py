@@ -4,7 +4,7 @@ stops the start with one sentence.
     CLUSTERMGR_VAR   folder for the database, keys and sockets (default: var/ beside manage.py)
     DATABASE_URL     sqlite:///path or postgresql://user:password@host/name
     REDIS_URL        redis://host:6379/0 or unix:///path/to/socket
-    CLUSTERMGR_HOSTS names under which browsers reach the console, comma separated
+    CLUSTERMGR_HOSTS names under which browsers on other machines reach the console, comma separated
     CLUSTERMGR_LOG   json for one JSON object a line, text (the default) for people
     CLUSTERMGR_METRICS_FROM  addresses or networks that may read /metrics without a token, comma separated
     CLUSTERMGR_TLS   1 when a proxy in front speaks TLS (secure cookies, HSTS, redirect)
@@ -24,6 +24,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from clustermgr.supervisor import names
 from clustermgr.supervisor.installation import redis_socket
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -65,9 +66,8 @@ def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
 
 DEBUG = env_bool("DEBUG")
 SECRET_KEY = kept_secret("SECRET_KEY", "secret.key")
-ALLOWED_HOSTS = [
-    name.strip() for name in os.environ.get("CLUSTERMGR_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-]
+PUBLIC_HOSTS, LOCAL_HOSTS = names.public(os.environ), names.local(os.environ)
+ALLOWED_HOSTS = [*PUBLIC_HOSTS, *LOCAL_HOSTS]
 TLS = env_bool("CLUSTERMGR_TLS")
 
 INSTALLED_APPS = [
@@ -86,7 +86,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "clustermgr.monitor.requests.RequestMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    "clustermgr.web.transport.TransportMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -245,6 +245,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 # spoil the forms of every tab that is open already.
 CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = ["security.W001"]  # TransportMiddleware is SecurityMiddleware
 SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
@@ -257,7 +258,7 @@ if TLS:
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
-    CSRF_TRUSTED_ORIGINS = [f"https://{name}" for name in ALLOWED_HOSTS if name != "*"]
+    CSRF_TRUSTED_ORIGINS = [f"https://{name}" for name in PUBLIC_HOSTS if name != "*"]
 
 # -- language, files, log ---------------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ def welcome(installation: Installation) -> Welcome:
         if password and not user.check_password(password):
             password = ""
     path = reverse("sign-in-link", args=[accounts.make_link(user)])
-    return Welcome(ADMINISTRATOR, password, installation.address + path)
+    return Welcome(ADMINISTRATOR, password, installation.public_address + path)
 
 
 def open_for_clusterctl(installation: Installation) -> Path:
@@ -103,7 +103,7 @@ def greeting(installation: Installation, welcome: Welcome, *, console: str) -> s
     """What to open and how to get in; for the terminal alone, since it holds the password."""
     kept = installation.var / "administrator.txt"
     rows = {
-        "address": f"{installation.address}/",
+        "address": f"{installation.public_address}/",
         "administrator": welcome.name,
         "password": f"{welcome.password}  (kept in {kept})" if welcome.password else "the one you set",
         "sign in once": welcome.link,

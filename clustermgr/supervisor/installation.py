@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from clustermgr.supervisor import names
+
 # sockaddr_un holds 108 bytes, the last of them a zero.
 _LONGEST_SOCKET = 107
 
@@ -26,25 +28,31 @@ class Installation:
     lab_port: int
     hosts: str  # "lab", "kvm-lab", or "none": those that are added in the console
     redis_url: str  # empty: a private server of our own
+    name: str = ""  # under which others reach it; empty: nobody but this machine
+    tls: bool = False  # a proxy in front speaks TLS under that name
 
     @property
     def address(self) -> str:
-        return f"http://{_shown(self.host)}:{self.port}"
+        """For programs on this machine, past any proxy."""
+        return f"http://{names.shown(self.host)}:{self.port}"
+
+    @property
+    def public_address(self) -> str:
+        """For people: what is printed."""
+        if not self.name:
+            return self.address
+        return f"https://{self.name}" if self.tls else f"http://{self.name}:{self.port}"
 
     @property
     def lab_address(self) -> str:
-        return f"http://{_shown(self.host)}:{self.lab_port}"
+        return f"http://{names.shown(self.host)}:{self.lab_port}"
 
     @property
     def simulated(self) -> bool:
         return self.hosts == "lab"
 
 
-def _shown(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-
-
-def read(environment: Mapping[str, str], var: Path) -> Installation:
+def read(environment: Mapping[str, str], var: Path, *, tls: bool = False) -> Installation:
     """Raises StartRefused when PORT, LAB_PORT or HOSTS cannot be meant."""
     port = _port(environment, "PORT", 8000)
     hosts = environment.get("HOSTS") or "lab"
@@ -57,6 +65,8 @@ def read(environment: Mapping[str, str], var: Path) -> Installation:
         lab_port=_port(environment, "LAB_PORT", port + 1),
         hosts=hosts,
         redis_url=environment.get("REDIS_URL", ""),
+        name=names.first_public(environment),
+        tls=tls,
     )
 
 

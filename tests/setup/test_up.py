@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import urllib.request
 import pytest
 
 from tests.architecture import ROOT
+from tests.cli.conftest import clusterctl
 from tests.setup.conftest import gone, wait_until
 from tests.stack import Stack
 
@@ -124,6 +126,42 @@ def test_the_printed_link_signs_in_once(place):
         assert opened(link).endswith("/c/prod-cl1/")
         with pytest.raises(urllib.error.HTTPError, match="403"):
             opened(link)
+
+
+NAME = "console.example.org"
+#: Whether a proxy speaks TLS under that name -> what is printed.
+PRINTED = [("0", "http://console.example.org:{port}/"), ("1", "https://console.example.org/")]
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+@pytest.mark.parametrize(("tls", "printed"), PRINTED)
+def test_with_a_name_for_others_people_get_it_and_programs_here_go_past_it(tmp_path, tls, printed):
+    named = {"HOST": "0.0.0.0", "CLUSTERMGR_HOSTS": NAME, "CLUSTERMGR_TLS": tls}
+    with Stack(tmp_path, **named) as stack:
+        stack.wait((tmp_path / "clusterctl.json").exists, 30, "what clusterctl needs")
+        wait_until(lambda: "sign in once" in (tmp_path / "up.out").read_text())
+        link = (tmp_path / "up.out").read_text().split("sign in once")[1].split()[0]
+        assert link.startswith(printed.format(port=stack.port) + "sign-in/")
+        path = "/" + link.split("/", 3)[3]
+        answered = [first_answer(stack.port, path, NAME), first_answer(stack.port, "/sign-in/", "localhost")]
+        assert answered == [(301, link) if tls == "1" else (302, "/"), (200, None)]
+        assert first_answer(stack.port, "/sign-in/", "evil.example.org")[0] == 400
+        shown = clusterctl(
+            "node", "list", CLUSTERMGR_VAR=str(tmp_path), CLUSTERCTL_URL="", CLUSTERCTL_TOKEN=""
+        )
+        assert (shown.returncode, "hv-01" in shown.stdout) == (0, True), shown.stderr
+
+
+def first_answer(port, path, name):
+    """The status and where it leads, for a browser that reaches this machine under another name."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        link.request("GET", path, headers={"Host": name if name == NAME else f"{name}:{port}"})
+        answer = link.getresponse()
+        return answer.status, answer.headers["Location"]
+    finally:
+        link.close()
 
 
 @pytest.mark.redis

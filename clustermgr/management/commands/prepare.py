@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            place = installation.read(os.environ, Path(settings.VAR_DIR))
+            place = installation.read(os.environ, Path(settings.VAR_DIR), tls=settings.TLS)
             first_start.prepare(place, self.stdout.write)
         except StartRefused as refusal:
             print(refusal, file=sys.stderr)

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         os.umask(0o077)  # databases and queues hold sessions and orders: for their owner alone
         try:
-            place = installation.read(os.environ, Path(settings.VAR_DIR))
+            place = installation.read(os.environ, Path(settings.VAR_DIR), tls=settings.TLS)
             lock = Lock(place.var)
             lock.take(f"at {place.address}")
             installation.require_free(place.host, place.port, "PORT")
@@ -75,7 +75,7 @@ def _web_answers(place: Installation, keeper: Keeper) -> bool:
         seen.extend([] if status is None else [status])
         return bool(seen)
 
-    return keeper.wait_for(listens, seconds=60, every=0.1) and seen[0] < 500
+    return keeper.wait_for(listens, seconds=60, every=0.1) and seen[0] < 400
 
 
 def _wake() -> None:
@@ -129,5 +129,5 @@ def _greet(place: Installation, log: Log, simulated: bool, seconds: float) -> No
     text = first_start.greeting(place, first_start.welcome(place), console=console)
     first_start.open_for_clusterctl(place)
     first_start.let_go()
-    log.say(f"ready after {seconds:.1f} s at {place.address}/")
+    log.say(f"ready after {seconds:.1f} s at {place.public_address}/")
     log.show(f"\n{text}\n\n  Ctrl-C ends everything; the data stays in {place.var}.\n")
