@@ -36,26 +36,28 @@ BAD_MESSAGE, SIGN_IN, NOT_ALLOWED, TOO_LONG, TOO_MANY = 4400, 4401, 4403, 1009, 
 class LiveConsumer(AsyncWebsocketConsumer):
     """Closes with 4400 (message not understood), 4401 (signed out), 4403 (no right), 1009, 4429."""
 
-    counted = False
-
-    async def connect(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.mailbox = Mailbox()
         self.topics: set[int] = set()
         self.heard, self.heard_since = 0, clock().monotonic()
         self.tasks: list[asyncio.Task[None]] = []
-        self.counted = True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """However it ends, be it by a query that fails, nothing of it goes on and it is counted no more."""
         meters.SOCKETS.inc()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+            meters.SOCKETS.dec()
+
+    async def connect(self) -> None:
         await self.accept()
         if await self._rights():
             version = await asyncio.to_thread(asset_version)
             await self.send(json.dumps({"hello": {"assets": version}}))
             self.tasks = [asyncio.create_task(job) for job in (self._deliver(), self._watch_rights())]
-
-    async def disconnect(self, code: int) -> None:
-        self._leave()
-        if self.counted:
-            self.counted = False
-            meters.SOCKETS.dec()
 
     def _leave(self) -> None:
         for cluster in self.topics:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
+from clustermgr import meters
 from clustermgr.live import consumer
 from clustermgr.models import Membership
 from clustermgr.notices import Changed
@@ -177,3 +179,29 @@ def test_news_of_one_cluster_never_reaches_a_page_of_another() -> None:
     mine, other = worlds.cluster("c1"), worlds.cluster("c2")
     heard = in_tab(worlds.viewer(), story)
     assert heard[1]["stale"] == ["ours"]
+
+
+FIRST_QUERIES = {"on arrival": (consumer, "_refused"), "when it subscribes": (consumer.queries, "versions")}
+
+
+@pytest.mark.parametrize("when", FIRST_QUERIES)
+def test_a_socket_whose_query_fails_leaves_nothing_behind(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> Any:
+        raise OperationalError("the database is away")
+
+    cluster, before, left = worlds.cluster(), meters.SOCKETS._value.get(), []
+
+    async def story(tab: Tab) -> None:
+        if when != "on arrival":
+            await tab.hear()
+            await tab.say(type="sub", topics=[f"cluster:{cluster.pk}"])
+        with pytest.raises(OperationalError):
+            await tab.hear()
+        await asyncio.sleep(0)  # a task that was cancelled takes one turn to end
+        left.extend(task for task in asyncio.all_tasks() if "LiveConsumer" in repr(task))
+
+    monkeypatch.setattr(*FIRST_QUERIES[when], away)
+    with pytest.raises(OperationalError):
+        in_tab(worlds.viewer(), story)
+    assert left == []
+    assert meters.SOCKETS._value.get() == before
