@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from clustermgr.cli.client import Client, Refused
 from clustermgr.cli.place import Unplaced, find
 from clustermgr.cli.session import Session, WrongWords
 from clustermgr.cli.table import Option, Verb
 
-_BASH = """_clusterctl() {
-  local IFS=$'\\n'
-  COMPREPLY=($(clusterctl __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+# Names may hold spaces and what a shell would expand. Within quotes the shell itself says where a word ends.
+_BASH = r"""_clusterctl() {
+  local word
+  COMPREPLY=()
+  while IFS= read -r word; do
+    case "${COMP_WORDS[COMP_CWORD]}" in
+      [\"\']*) COMPREPLY+=("$word") ;;
+      *) COMPREPLY+=("$(printf %q "$word")") ;;
+    esac
+  done < <(clusterctl __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _clusterctl clusterctl"""
 SCRIPTS = {
@@ -25,10 +34,18 @@ PATIENCE_S = 3.0
 
 
 def complete(words: Sequence[str], verbs: Sequence[Verb]) -> list[str]:
-    """What may stand in place of the last word."""
-    words = list(words) or [""]
+    """What may stand in place of the last word. Shells hand words on as typed, with their quotes."""
+    words = [_meant(word) for word in words] or [""]
     before, typed = words[:-1], words[-1]
     return sorted({each for each in _possible(before, typed, verbs) if each.startswith(typed)})
+
+
+def _meant(word: str) -> str:
+    """Without the shell's quotes, of which the last may not be closed yet."""
+    for end in ("", "'", '"'):
+        with suppress(ValueError):
+            return "".join(shlex.split(word + end))
+    return word
 
 
 def _possible(before: list[str], typed: str, verbs: Sequence[Verb]) -> Iterable[str]:

@@ -59,7 +59,7 @@ def _add(words: argparse.ArgumentParser, verb: Verb) -> None:
 
 def main(words: Sequence[str]) -> int:
     if list(words[:1]) == ["__complete"]:
-        print("\n".join(complete(words[1:], VERBS)))
+        sys.stdout.writelines(f"{each}\n" for each in complete(words[1:], VERBS))
         return DONE
     try:
         args = parser().parse_args(words)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from clustermgr.cli import vm
+from clustermgr.cli.completion import SCRIPTS
 from clustermgr.models import Operation
 from clustermgr.queries.roles import SORTS
 from tests import worlds
@@ -186,3 +189,30 @@ def test_completion_knows_words_and_names(console: SimpleNamespace, ctl: Any) ->
     assert offered("token", "create", "x", "--role", "v") == ["viewer"]
     for shell in ("bash", "zsh", "fish"):
         assert "__complete" in ctl("completion", shell).out
+
+
+@pytest.mark.parametrize("typed", ["my", r"my\ w", "'my w", '"my w'])
+def test_a_name_with_a_space_is_completed_as_one(typed: str, console: SimpleNamespace, ctl: Any) -> None:
+    worlds.vm("my web", on=console.one)
+    assert ctl("__complete", "vm", "start", typed).out == "my web\n"
+
+
+def test_nothing_to_complete_is_nothing(console: SimpleNamespace, ctl: Any) -> None:
+    assert ctl("__complete", "vm", "start", "nosuch").out == ""
+
+
+#: What is typed -> what bash puts in its place: a word, which it reads as the name again.
+INSERTED = {"m": [r"my\ web", r"\*", "plain"], "'m": ["my web", "*", "plain"]}
+
+
+@pytest.mark.parametrize("typed", INSERTED)
+def test_bash_inserts_each_name_as_one_word_and_expands_none(typed: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    play = f"""{SCRIPTS["bash"]}
+    clusterctl() {{ printf '%s\n' 'my web' '*' plain; }}
+    COMP_WORDS=(clusterctl vm start "$1") COMP_CWORD=3
+    _clusterctl
+    printf '%s\n' "${{COMPREPLY[@]}}" """
+    command = ["bash", "--norc", "-c", play, "bash", typed]
+    played = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert played.stdout.splitlines() == INSERTED[typed]
