@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from celery import Celery
@@ -132,6 +134,32 @@ def test_the_proxy_shows_the_console_while_one_web_process_is_gone(composed: Com
         assert next(told)["cur"] > 0
     composed.start_one("web-a", "web-a")
     composed.wait_healthy("web-a", "proxy")
+
+
+CONF = "/etc/clustermgr/nginx.conf"
+
+
+def test_the_proxy_finds_web_processes_that_have_new_addresses(composed: Composed) -> None:
+    """As after `docker compose up --build`: all that it knows leads nowhere, and nobody starts it again."""
+    old = {f":{composed.ports[f'web-{x}'][8000]} ": f":{port} " for x, port in (("a", 1), ("b", 9))}
+    composed.mapped_file("proxy", CONF, old)
+    composed.end("proxy", signal.SIGTERM)
+    composed.start_one("proxy", "proxy")
+    composed.wait(lambda: status(composed, "proxy") == 502, 20, "the proxy to know nobody")
+    composed.mapped_file("proxy", CONF, {new: was for was, new in old.items()})
+    assert not composed.healthy("proxy", "proxy")
+    composed.wait_healthy("proxy", seconds=20)
+    assert status(composed, "proxy") == 200
+
+
+def status(composed: Composed, service: str) -> int:
+    try:
+        with urlopen(f"{composed.url(service)}/sign-in/", timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as answer:
+        return answer.code
+    except OSError:
+        return 0
 
 
 def plain(page: str) -> str:
