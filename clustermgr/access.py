@@ -54,13 +54,23 @@ def verb_of(kind: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """An order as it was sent: the key under which it is done once, and a digest of all that it says."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """Who orders: a person with a role, or the cluster itself."""
+    """Who orders: a person with a role, or the cluster itself. `sent`: the one order of this request, where
+    it may be sent again; its accepted audit entry keeps the key."""
 
     name: str
     role: Role | None
     origin: str
     user: Any = None
+    sent: Sent | None = None
 
     def may(self, verb: str) -> bool:
         return self.role is not None and RANK[self.role] >= RANK[VERBS[verb]]

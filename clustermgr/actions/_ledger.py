@@ -16,7 +16,7 @@ from django.db.models import F
 
 from clustermgr import notices
 from clustermgr.access import Actor
-from clustermgr.actions import _tally
+from clustermgr.actions import _order_keys, _tally
 from clustermgr.core.events import sentence
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.states import OPERATION_TRANSITIONS, SETTLED, Level, OperationState, VmState
@@ -191,16 +191,23 @@ def audit(
     accepted: bool,
     answer: str = "",
     operation: Operation | None = None,
+    made: int | None = None,
     **params: object,
 ) -> AuditEntry:
     """Who ordered what, from where, and the answer; written for refusals too. Every order comes through here,
-    so that none is accepted in a cluster that stood down (StoodDown)."""
+    so that none is accepted in a cluster that stood down (StoodDown), and its key is kept with it.
+
+    made -- the id of what the order made, for the answer to the same order sent again.
+    Raises Repeated for an order that another request does, or has done, under the same key.
+    """
     if accepted and cluster_id is not None and verb not in WHILE_DOWN:
         cluster = Cluster.objects.get(pk=cluster_id)
         if cluster.stood_down_at is not None:
-            entry = {"actor": actor, "cluster_id": cluster_id, "verb": verb, "subject": subject, **params}
-            raise StoodDown(cluster, entry)
-    return AuditEntry.objects.create(
+            order = {"actor": actor, "cluster_id": cluster_id, "verb": verb, "subject": subject, **params}
+            raise StoodDown(cluster, order)
+    if not accepted and _order_keys.known(actor) is not None:
+        raise _order_keys.Repeated  # what stands in its way is what it did itself
+    entry = AuditEntry.objects.create(
         cluster_id=cluster_id,
         at=clock().now(),
         user=actor.user,
@@ -213,3 +220,6 @@ def audit(
         answer=answer[:500],
         operation=operation,
     )
+    if accepted:
+        _order_keys.keep(actor, entry, made)
+    return entry

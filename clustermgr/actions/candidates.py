@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from clustermgr.access import Actor, require
 from clustermgr.actions import _key_material as keys
@@ -56,17 +56,13 @@ class Wish:
     before: Candidate | None = field(default=None, repr=False)
 
 
-def begin(
-    *, actor: Actor, cluster: Cluster, wish: Wish, node: Node | None = None, key: str | None = None
-) -> Candidate:
+def begin(*, actor: Actor, cluster: Cluster, wish: Wish, node: Node | None = None) -> Candidate:
     """Begin a test; a job answers it. `node`: test another way to this node instead of a new host.
 
-    The same idempotency `key` returns the test that it began. Raises ActionRefused: 403, 422 (per field).
+    Raises ActionRefused: 403, 422 (per field).
     """
     verb = "change_access" if node is not None else "test_connection"
     require(actor, verb)
-    if key and (known := _known(key, cluster, actor)) is not None:
-        return known
     secrets = keys.tidy({} if wish.keep else wish.secrets)
     place, found = _place(wish, secrets)
     name = node.name if node is not None else wish.name.strip() or (place.host.split(".")[0] if place else "")
@@ -80,30 +76,24 @@ def begin(
     if wish.keep:
         sealed, means = _kept(wish, node, place) or (sealed, means)
     now = clock().now()
-    try:
-        with transaction.atomic():
-            row = Candidate.objects.create(
-                cluster=cluster,
-                node=node,
-                name=name,
-                driver=place.driver,
-                address=place.text,
-                migration_address=wish.migration_address.strip(),
-                credentials=sealed,
-                means=means,
-                expected=wish.expected.strip(),
-                sent_at=now,
-                asked_by=actor.name,
-                user=actor.user,
-                idempotency_key=key,
-                created_at=now,
-            )
-            _audit(actor, row, "test_connection", means=means)
-            _send(row)
-    except IntegrityError:
-        if key and (known := _known(key, cluster, actor)) is not None:
-            return known
-        raise
+    with transaction.atomic():
+        row = Candidate.objects.create(
+            cluster=cluster,
+            node=node,
+            name=name,
+            driver=place.driver,
+            address=place.text,
+            migration_address=wish.migration_address.strip(),
+            credentials=sealed,
+            means=means,
+            expected=wish.expected.strip(),
+            sent_at=now,
+            asked_by=actor.name,
+            user=actor.user,
+            created_at=now,
+        )
+        _audit(actor, row, "test_connection", means=means)
+        _send(row)
     return row
 
 
@@ -270,13 +260,6 @@ def _row(found: Finding) -> dict[str, str]:
     return {"level": "error", "what": found.sentence, "advice": ""}
 
 
-def _known(key: str, cluster: Cluster, actor: Actor) -> Candidate | None:
-    row = Candidate.objects.filter(idempotency_key=key).first()
-    if row is not None and (row.cluster_id != cluster.pk or row.asked_by != actor.name):
-        raise ActionRefused(field_finding("key", "This key was sent before with another order."), status=409)
-    return row
-
-
 def _again(row: Candidate, **values: object) -> bool:
     """Another round; False when somebody else began one first."""
     same = Candidate.objects.filter(pk=row.pk, round=row.round, state=row.state)
@@ -292,7 +275,7 @@ def _send(row: Candidate) -> None:
 
 def _audit(actor: Actor, row: Candidate, verb: str, **params: object) -> None:
     where = {"address": row.address, **params}
-    audit(actor, cluster_id=row.cluster_id, verb=verb, subject=row.name, accepted=True, **where)
+    audit(actor, cluster_id=row.cluster_id, verb=verb, subject=row.name, accepted=True, made=row.pk, **where)
 
 
 def _refuse(

@@ -21,7 +21,7 @@ from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.readings import Config, Inventory, Seen
 from clustermgr.core.states import Level, NodeState, OfflineAction, Priority, Wanted
 from clustermgr.errors import ActionRefused
-from clustermgr.models import AuditEntry, Cluster, Holder, Node, Vm, Volume, WatchShard
+from clustermgr.models import Cluster, Holder, Node, Vm, Volume, WatchShard
 from clustermgr.ports import clock
 from clustermgr.secrets import seal
 
@@ -31,16 +31,12 @@ LONGEST_NAME = 60
 AGREED = ("name", "memory_mib", "vcpus", "notes")  # settings with a column of their own
 
 
-def create_cluster(
-    *, actor: Actor, name: str, slug: str = "", key: str | None = None, **values: Any
-) -> Cluster:
+def create_cluster(*, actor: Actor, name: str, slug: str = "", **values: Any) -> Cluster:
     """An empty cluster that is watched from now on. `values`: columns such as allow_unsafe_migration.
 
-    The same idempotency `key` returns the cluster that it made. Raises ActionRefused: 403, 422.
+    Raises ActionRefused: 403, 422.
     """
     require(actor, "create_cluster")
-    if (known := _made_by(actor, key)) is not None:
-        return known
     name = names.tidy(name)
     slug = slug or slugify(name)[:50]
     try:
@@ -49,6 +45,7 @@ def create_cluster(
                 raise IntegrityError
             cluster = Cluster.objects.create(name=name, slug=slug, created_at=clock().now(), **values)
             WatchShard.objects.create(cluster=cluster)
+            audit(actor, cluster_id=cluster.pk, verb="create_cluster", subject=name, accepted=True)
     except IntegrityError:
         found = found or _wrong(name, slug)
         subject = names.seen_part(name)
@@ -56,8 +53,6 @@ def create_cluster(
         raise ActionRefused(field_finding("name", found), status=422) from None
     with change(cluster.pk) as tx:
         tx.event("cluster_created", actor=actor.name, cluster=name)
-        words: dict[str, Any] = {"key": key} if key else {}
-        audit(actor, cluster_id=cluster.pk, verb="create_cluster", subject=name, accepted=True, **words)
     return cluster
 
 
@@ -70,14 +65,6 @@ def _wrong(name: str, slug: str) -> str:
     if Cluster.objects.filter(Q(name__iexact=name) | Q(slug=slug)).exists():
         return f"There is a cluster called “{name}” already. Choose another name."
     return ""
-
-
-def _made_by(actor: Actor, key: str | None) -> Cluster | None:
-    if not key:
-        return None
-    made = AuditEntry.objects.filter(verb="create_cluster", accepted=True, params__key=key)
-    entry = made.filter(username=actor.name).select_related("cluster").first()
-    return entry.cluster if entry else None
 
 
 def add_node(

@@ -104,5 +104,6 @@ def _take(tx: Change, actor: Actor, vm: Vm, drift: Drift, fields: Sequence[str] 
         verb="refresh",
         subject=vm.name,
         accepted=True,
+        made=vm.pk,
         fields=chosen,
     )

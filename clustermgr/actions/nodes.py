@@ -13,7 +13,7 @@ from clustermgr.actions.candidates import WHY, against
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import CandidateState, Level, NodeState
 from clustermgr.errors import ActionRefused
-from clustermgr.models import AuditEntry, Candidate, Cluster, Network, Node, NodeAccess, Operation, Vm, Volume
+from clustermgr.models import Candidate, Network, Node, NodeAccess, Operation, Vm, Volume
 from clustermgr.queries.membership import in_the_way
 
 
@@ -38,7 +38,7 @@ def change_access(*, actor: Actor, node: Node, candidate: Candidate) -> Node:
     return _with(actor, "change_access", candidate, lambda tx, row: _change_access(tx, actor, row))
 
 
-def evict(*, actor: Actor, node: Node, typed: str, key: str | None = None) -> None:
+def evict(*, actor: Actor, node: Node, typed: str) -> None:
     """Let a node go that owns, holds and does nothing; also one that is down, also the last. Its host is left
     as it is. `typed`: the node's name. Events keep its name, and tasks, too.
 
@@ -56,7 +56,7 @@ def evict(*, actor: Actor, node: Node, typed: str, key: str | None = None) -> No
                 raise ActionRefused(finding("unknown_node", node=node.name, cluster=node.cluster), status=404)
             found = in_the_way(row)
             if not found:
-                _let_go(tx, actor, row, key)
+                _let_go(tx, actor, row)
     except (IntegrityError, ProtectedError):
         # An order or an adoption came between the look and the act; the database kept what it needs.
         found = in_the_way(node) or [finding("node_changed", node=node.name)]
@@ -75,6 +75,7 @@ def place(tx: Change, actor: Actor, **values: object) -> Node:
         verb="add_node",
         subject=node.name,
         accepted=True,
+        made=node.pk,
         address=node.address,
     )
     return node
@@ -161,13 +162,7 @@ def _keep_access(tx: Change, actor: Actor, row: Candidate, node: Node) -> None:
     NodeAccess.objects.update_or_create(node=node, defaults=values)
 
 
-def evicted_by(cluster: Cluster, key: str) -> str:
-    """The name of the node that an eviction with this idempotency key let go, or nothing."""
-    done = AuditEntry.objects.filter(cluster=cluster, verb="evict_node", accepted=True, params__key=key)
-    return done.values_list("subject", flat=True).first() or ""
-
-
-def _let_go(tx: Change, actor: Actor, node: Node, key: str | None) -> None:
+def _let_go(tx: Change, actor: Actor, node: Node) -> None:
     """History keeps names; what only this host had goes with it."""
     Operation.objects.filter(source=node).update(gone_source=node.name)
     Operation.objects.filter(target=node).update(gone_target=node.name)
@@ -178,7 +173,6 @@ def _let_go(tx: Change, actor: Actor, node: Node, key: str | None) -> None:
     tx.touch(node, "nodes")
     where = {"address": node.address, "host_uuid": node.host_uuid}
     tx.event("node_evicted", level=Level.WARNING, actor=actor.name, words={"node": node.name, **where})
-    where |= {"key": key} if key else {}
     audit(actor, cluster_id=node.cluster_id, verb="evict_node", subject=node.name, accepted=True, **where)
     node.delete()
     Network.objects.filter(cluster=node.cluster_id, nodes=None).delete()

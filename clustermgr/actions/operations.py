@@ -43,17 +43,11 @@ def give(
     vm: Vm,
     source: Node | None = None,
     target: Node | None = None,
-    key: str | None = None,
     reason: str = "",
     cause: Event | None = None,
     params: dict[str, object] | None = None,
 ) -> Operation:
-    """Write one order. The database lets one active order per VM exist; a second is refused by its name.
-
-    A repeated idempotency `key` of the same order returns the operation that it made before.
-    """
-    if (known := known_order(actor, key, kind, vm)) is not None:
-        return known
+    """Write one order. The database lets one active order per VM exist; a second is refused by its name."""
     try:
         with change(vm.cluster_id) as tx:
             return place(
@@ -63,14 +57,11 @@ def give(
                 vm=vm,
                 source=source,
                 target=target,
-                idempotency_key=key,
                 reason=reason,
                 cause=cause,
                 params=params or {},
             )
     except IntegrityError:
-        if (known := known_order(actor, key, kind, vm)) is not None:
-            return known
         raise _evicted(vm, source, target) or busy(vm) from None
 
 
@@ -102,17 +93,6 @@ def place(tx: Change, *, actor: Actor, vm: Vm, **values: Any) -> Operation:
         raise ActionRefused(finding("changed_meanwhile", vm=vm.name))
     _record(tx, actor, operation)
     return operation
-
-
-def known_order(actor: Actor, key: str | None, kind: OperationKind, vm: Vm) -> Operation | None:
-    """The operation that this very order made before, by its idempotency key; None for a new one.
-
-    Raises ActionRefused when the key was given with another order: that comes before every other reason.
-    """
-    known = Operation.objects.filter(idempotency_key=key).first() if key else None
-    if known is None or (known.kind == kind and known.vm_id == vm.pk):
-        return known
-    raise refuse(actor, verb_of(kind), vm, finding("repeated_key", operation=known.pk), operation=known.pk)
 
 
 def _record(tx: Change, actor: Actor, operation: Operation) -> None:

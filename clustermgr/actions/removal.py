@@ -5,24 +5,22 @@ from __future__ import annotations
 from clustermgr.access import Actor, require
 from clustermgr.actions import leases
 from clustermgr.actions._ledger import Change
-from clustermgr.actions.operations import give, known_order, must_be_managed, refuse
+from clustermgr.actions.operations import give, must_be_managed, refuse
 from clustermgr.core.findings import field_finding
 from clustermgr.core.states import Level, OperationKind, OperationState
-from clustermgr.models import Cluster, Operation, Vm
+from clustermgr.models import Operation, Vm
 from clustermgr.queries.membership import held_by, keeps_role
 
 ADVICE = "Look there before it is started anywhere else: it would run twice."
 
 
-def remove_role(*, actor: Actor, vm: Vm, typed: str, key: str | None = None) -> Operation:
+def remove_role(*, actor: Actor, vm: Vm, typed: str) -> Operation:
     """Have a role leave the cluster; also one whose node does not answer. `typed`: the role's name. A worker
     takes the manager's stamp off where the host answers; then the row goes, and history keeps its name.
 
     Raises ActionRefused: 403, 409 (every reason against), 422 (another name typed), 423 (an order holds it).
     """
     require(actor, "remove_role")
-    if (known := known_order(actor, key, OperationKind.REMOVAL, vm)) is not None:
-        return known
     must_be_managed(actor, "remove_role", vm)
     if typed.strip() != vm.name:
         wrong = field_finding("typed", f"Type the role's name, {vm.name}, to remove it.")
@@ -36,20 +34,8 @@ def remove_role(*, actor: Actor, vm: Vm, typed: str, key: str | None = None) -> 
         kind=OperationKind.REMOVAL,
         vm=vm,
         source=vm.owner,
-        key=key,
         params={"role": vm.pk, "uuid": vm.uuid},
     )
-
-
-def done_by(cluster: Cluster, ref: str, key: str) -> Operation | None:
-    """The removal that an order with this idempotency key made, when the role (`ref`: its id or name) is
-    gone by now."""
-    made = Operation.objects.filter(cluster=cluster, idempotency_key=key, kind=OperationKind.REMOVAL, vm=None)
-    known = made.first()
-    if known is None:
-        return None
-    names = {str(known.params.get("role")), known.gone_vm.lower()}
-    return known if ref.removeprefix("@").lower() in names else None
 
 
 def settle(operation: Operation, stamped: dict[str, str]) -> None:

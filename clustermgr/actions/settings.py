@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from clustermgr.access import Actor, require
 from clustermgr.actions._ledger import audit, change
-from clustermgr.actions.operations import busy, give, known_order, must_be_managed, refuse
+from clustermgr.actions.operations import busy, give, must_be_managed, refuse
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.settings_rules import CLUSTER_FIELDS, FIELDS, HOST_FIELDS, LABELS, clean
 from clustermgr.core.states import ACTIVE, NodeState, OperationKind
@@ -21,7 +22,6 @@ def change_settings(
     version: int,
     changes: dict[str, Any],
     base: dict[str, Any] | None = None,
-    key: str | None = None,
 ) -> Operation | None:
     """Change `memory_mib`, `vcpus`, `notes`, `offline_action`, `priority`.
 
@@ -31,8 +31,6 @@ def change_settings(
     Raises ActionRefused: 403, 409, 422 (a finding per field), 423.
     """
     require(actor, "change_settings")
-    if (known := known_order(actor, key, OperationKind.SETTINGS, vm)) is not None:
-        return known
     must_be_managed(actor, "change_settings", vm)
     node = vm.owner
     values, found = clean(changes, node=node.name, node_memory_mib=node.memory_mib, node_cpus=node.cpus)
@@ -48,7 +46,8 @@ def change_settings(
         _host_can(actor, vm)
     own = {name: value for name, value in values.items() if name in CLUSTER_FIELDS}
     if own:
-        _change_own(actor, vm, own)
+        # The key goes with the operation, where there is one.
+        _change_own(replace(actor, sent=None) if host else actor, vm, own)
     if not host:
         return None
     return give(
@@ -57,7 +56,6 @@ def change_settings(
         vm=vm,
         source=node,
         target=node,
-        key=key,
         params={"changes": host},
     )
 

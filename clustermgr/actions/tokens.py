@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from clustermgr.access import Actor, lesser, require, role_of
@@ -34,23 +35,16 @@ def create(*, actor: Actor, name: str, role: str, days: int) -> tuple[ApiToken, 
     """
     require(actor, "own_tokens")
     name = names.tidy(name)
-    if found := _wrong(actor, name, role, days):
-        raise _refuse(actor, "create_token", name, *found, status=422)
-    if lesser(Role(role), actor.role) != role:
-        above = finding("token_above", role=role, own=actor.role)
-        raise _refuse(actor, "create_token", name, above, status=403)
     secret = PREFIX + new_id() + new_id()
-    now = clock().now()
     with transaction.atomic():
-        token = ApiToken.objects.create(
-            user=actor.user,
-            name=name,
-            role=role,
-            digest=_digest(secret),
-            created_at=now,
-            expires_at=now + timedelta(days=days),
-        )
-        _audit(actor, "create_token", token)
+        _one_at_a_time(actor.user)
+        found, status = _wrong(actor, name, role, days), 422
+        if not found and lesser(Role(role), actor.role) != role:
+            found, status = [finding("token_above", role=role, own=actor.role)], 403
+        if not found:
+            token = _make(actor, name, role, days, secret)
+    if found:
+        raise _refuse(actor, "create_token", name, *found, status=status)
     return token, secret
 
 
@@ -98,6 +92,25 @@ def use(secret: str, address: str) -> Actor:
     )
 
 
+def _one_at_a_time(user: Any) -> None:
+    """Until this transaction ends no other one makes or ends a token of the account."""
+    get_user_model().objects.select_for_update().get(pk=user.pk)
+
+
+def _make(actor: Actor, name: str, role: str, days: int, secret: str) -> ApiToken:
+    now = clock().now()
+    token = ApiToken.objects.create(
+        user=actor.user,
+        name=name,
+        role=role,
+        digest=_digest(secret),
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    _audit(actor, "create_token", token)
+    return token
+
+
 def _wrong(actor: Actor, name: str, role: str, days: int) -> list[Finding]:
     found = []
     mine = visible(actor, own=True).filter(revoked_at=None)
@@ -119,7 +132,7 @@ def _wrong(actor: Actor, name: str, role: str, days: int) -> list[Finding]:
 
 def _audit(actor: Actor, verb: str, token: ApiToken) -> None:
     words = {"role": token.role, "account": token.user.get_username()}
-    audit(actor, cluster_id=None, verb=verb, subject=token.name, accepted=True, **words)
+    audit(actor, cluster_id=None, verb=verb, subject=token.name, accepted=True, made=token.pk, **words)
 
 
 def _refuse(actor: Actor, verb: str, name: str, *found: Finding, status: int) -> ActionRefused:

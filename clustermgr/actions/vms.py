@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clustermgr.access import Actor, require, verb_of
-from clustermgr.actions.operations import busy, give, known_order, must_be_managed, refuse
+from clustermgr.actions.operations import busy, give, must_be_managed, refuse
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.placement import judge, obstacles
@@ -16,14 +16,14 @@ from clustermgr.queries.snapshot import cluster_view, vm_view
 STARTABLE = (VmState.OFF, VmState.SAVED, VmState.FAILED, VmState.PAUSED)
 
 
-def live_migrate(*, actor: Actor, vm: Vm, target: Node | None = None, key: str | None = None) -> Operation:
+def live_migrate(*, actor: Actor, vm: Vm, target: Node | None = None) -> Operation:
     """Move a running VM while it runs, to `target` or the best node. Refused unless its node is up."""
-    return _planned(actor, OperationKind.LIVE_MIGRATION, vm, target, key, {})
+    return _planned(actor, OperationKind.LIVE_MIGRATION, vm, target, {})
 
 
-def quick_migrate(*, actor: Actor, vm: Vm, target: Node | None = None, key: str | None = None) -> Operation:
+def quick_migrate(*, actor: Actor, vm: Vm, target: Node | None = None) -> Operation:
     """Save a running VM to its volume and restore it on another node."""
-    return _planned(actor, OperationKind.QUICK_MIGRATION, vm, target, key, {})
+    return _planned(actor, OperationKind.QUICK_MIGRATION, vm, target, {})
 
 
 def move(
@@ -32,34 +32,33 @@ def move(
     vm: Vm,
     target: Node | None = None,
     offline_action: str | None = None,
-    key: str | None = None,
 ) -> Operation:
     """Take a VM offline by its offline action (or this once by another) and bring it up elsewhere."""
     action = OfflineAction(offline_action or vm.offline_action)
-    return _planned(actor, OperationKind.MOVE, vm, target, key, {"offline_action": action.value})
+    return _planned(actor, OperationKind.MOVE, vm, target, {"offline_action": action.value})
 
 
-def start(*, actor: Actor, vm: Vm, key: str | None = None) -> Operation:
+def start(*, actor: Actor, vm: Vm) -> Operation:
     """Start an off, saved or failed VM on its node; resume a paused one."""
-    return _power(actor, OperationKind.START, vm, STARTABLE, "off, saved, failed or paused", key, {})
+    return _power(actor, OperationKind.START, vm, STARTABLE, "off, saved, failed or paused", {})
 
 
-def shut_down(*, actor: Actor, vm: Vm, forced: bool = False, key: str | None = None) -> Operation:
+def shut_down(*, actor: Actor, vm: Vm, forced: bool = False) -> Operation:
     """Ask the guest to shut down. `forced`: without waiting for slow processes."""
     kind = OperationKind.SHUT_DOWN
-    return _power(actor, kind, vm, (VmState.RUNNING,), "running", key, {"forced": forced})
+    return _power(actor, kind, vm, (VmState.RUNNING,), "running", {"forced": forced})
 
 
-def turn_off(*, actor: Actor, vm: Vm, key: str | None = None) -> Operation:
+def turn_off(*, actor: Actor, vm: Vm) -> Operation:
     """Cut the power. The guest is not asked; data may be lost."""
     states = (VmState.RUNNING, VmState.PAUSED, VmState.PAUSED_CRITICAL)
-    return _power(actor, OperationKind.TURN_OFF, vm, states, "running or paused", key, {})
+    return _power(actor, OperationKind.TURN_OFF, vm, states, "running or paused", {})
 
 
-def save(*, actor: Actor, vm: Vm, key: str | None = None) -> Operation:
+def save(*, actor: Actor, vm: Vm) -> Operation:
     """Write the VM's memory to its volume and stop it; a start restores it."""
     states = (VmState.RUNNING, VmState.PAUSED)
-    return _power(actor, OperationKind.SAVE, vm, states, "running or paused", key, {})
+    return _power(actor, OperationKind.SAVE, vm, states, "running or paused", {})
 
 
 def _planned(
@@ -67,13 +66,10 @@ def _planned(
     kind: OperationKind,
     vm: Vm,
     target: Node | None,
-    key: str | None,
     params: dict[str, object],
 ) -> Operation:
     verb = verb_of(kind)
     require(actor, verb)
-    if (known := known_order(actor, key, kind, vm)) is not None:
-        return known
     must_be_managed(actor, verb, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
@@ -86,7 +82,7 @@ def _planned(
     view = cluster_view(vm.cluster)
     if found := list(obstacles(vm_view(vm), view.nodes[target.pk], view, kind)):
         raise refuse(actor, verb, vm, *found)
-    return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=target, key=key, params=params)
+    return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=target, params=params)
 
 
 def _source_obstacles(vm: Vm, kind: OperationKind) -> list[Finding]:
@@ -122,12 +118,9 @@ def _power(
     vm: Vm,
     states: tuple[VmState, ...],
     needed: str,
-    key: str | None,
     params: dict[str, object],
 ) -> Operation:
     require(actor, kind.value)
-    if (known := known_order(actor, key, kind, vm)) is not None:
-        return known
     must_be_managed(actor, kind.value, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
         raise busy(vm)
@@ -138,7 +131,7 @@ def _power(
         raise refuse(actor, kind.value, vm, _wrong_state(vm, kind, needed))
     if found := _no_place(vm, kind, params):
         raise refuse(actor, kind.value, vm, *found)
-    return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=vm.owner, key=key, params=params)
+    return give(actor=actor, kind=kind, vm=vm, source=vm.owner, target=vm.owner, params=params)
 
 
 def _no_place(vm: Vm, kind: OperationKind, params: dict[str, object]) -> list[Finding]:

@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from clustermgr.actions import properties, volumes
 from clustermgr.api.auth import actor, needs
+from clustermgr.api.repeats import once
 from clustermgr.api.shapes import (
     AuditList,
     Cluster,
@@ -18,7 +19,7 @@ from clustermgr.api.shapes import (
     Volume,
     or_problem,
 )
-from clustermgr.api.values import Body, Id, Key, Limit, Ref, Text
+from clustermgr.api.values import Body, Id, Limit, Ref, Text
 from clustermgr.core.cluster_rules import FIELDS
 from clustermgr.core.states import VolumeKind
 from clustermgr.queries import events, find, nodes, overview
@@ -60,7 +61,8 @@ def show_cluster(request: HttpRequest, cluster: Ref) -> Any:
 
 
 @router.patch("/{cluster}", response=or_problem(ClusterDetail), **needs("change_cluster"))
-def change_cluster(request: HttpRequest, cluster: Ref, order: PropertiesOrder, key: Key = None) -> Any:
+@once(lambda request, kept, *, cluster, order: show_cluster(request, cluster))
+def change_cluster(request: HttpRequest, cluster: Ref, order: PropertiesOrder) -> Any:
     """Change live_migrations_per_node, migration_bandwidth_mib_s (0: no limit) or allow_unsafe_migration."""
     row = find.cluster(cluster)
     properties.change_cluster(actor=actor(request), cluster=row, changes=order.changes, base=order.base)

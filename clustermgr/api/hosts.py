@@ -12,12 +12,14 @@ from pydantic import Field, StringConstraints
 from clustermgr.actions import candidates, clusters, nodes
 from clustermgr.actions._key_material import LARGEST, LONGEST_PATH
 from clustermgr.actions.candidates import Wish
+from clustermgr.actions.repeats import Kept
 from clustermgr.api.auth import actor, needs
 from clustermgr.api.clusters import router as cluster_router
 from clustermgr.api.clusters import show_cluster
 from clustermgr.api.nodes import router, show_node
+from clustermgr.api.repeats import once
 from clustermgr.api.shapes import ClusterDetail, Evicted, NodeDetail, NodeTest, or_problem
-from clustermgr.api.values import NO_CONTROLS, Body, Id, Key, Ref
+from clustermgr.api.values import NO_CONTROLS, Body, Id, Ref
 from clustermgr.core.addresses import LONGEST
 from clustermgr.ports import clock
 from clustermgr.queries import find, hosts
@@ -90,18 +92,46 @@ class EvictOrder(Body):
     name: str = Field(min_length=1, max_length=100, pattern=NO_CONTROLS)
 
 
+def _made(request: HttpRequest, kept: Kept, **values: Any) -> Status:
+    return Status(201, show_cluster(request, kept.cluster.slug if kept.cluster else ""))
+
+
+def _begun(request: HttpRequest, kept: Kept, *, cluster: str, **values: Any) -> Status:
+    return Status(202, hosts.trial(hosts.candidate(find.cluster(cluster), kept.made or 0)))
+
+
+def _confirmed(request: HttpRequest, kept: Kept, *, cluster: str, test: int, order: Any) -> Status:
+    return Status(202, hosts.trial(hosts.candidate(find.cluster(cluster), test)))
+
+
+def _added(request: HttpRequest, kept: Kept, *, cluster: str, order: TestOrder) -> Status:
+    here = find.cluster(cluster)
+    number = kept.made or hosts.candidate(here, order.test).node_id
+    return Status(201, show_node(request, cluster, str(number)))
+
+
+def _changed(request: HttpRequest, kept: Kept, *, cluster: str, node: str, order: Any) -> Any:
+    return show_node(request, cluster, node)
+
+
+def _gone(request: HttpRequest, kept: Kept, *, order: EvictOrder, **values: Any) -> Any:
+    return {"name": order.name.strip()}
+
+
 @cluster_router.post("", response=or_problem(ClusterDetail, 201), **needs("create_cluster"))
-def create_cluster(request: HttpRequest, order: ClusterOrder, key: Key = None) -> Any:
+@once(_made)
+def create_cluster(request: HttpRequest, order: ClusterOrder) -> Any:
     """An empty cluster; add nodes to it."""
-    row = clusters.create_cluster(actor=actor(request), name=order.name, key=key)
+    row = clusters.create_cluster(actor=actor(request), name=order.name)
     return Status(201, show_cluster(request, row.slug))
 
 
 @router.post("/{cluster}/node-tests", response=or_problem(NodeTest, 202), **needs("test_connection"))
-def begin_test(request: HttpRequest, cluster: Ref, order: HostTest, key: Key = None) -> Any:
+@once(_begun)
+def begin_test(request: HttpRequest, cluster: Ref, order: HostTest) -> Any:
     """Test a host that is to become a node. Ask for the test with `wait`; it is forgotten after an hour."""
     here = find.cluster(cluster)
-    row = candidates.begin(actor=actor(request), cluster=here, wish=order.wish(name=order.name), key=key)
+    row = candidates.begin(actor=actor(request), cluster=here, wish=order.wish(name=order.name))
     return Status(202, hosts.trial(row))
 
 
@@ -126,7 +156,8 @@ def show_test(
     response=or_problem(NodeTest, 202),
     **needs("test_connection"),
 )
-def confirm_host_key(request: HttpRequest, cluster: Ref, test: Id, order: KeyOrder, key: Key = None) -> Any:
+@once(_confirmed)
+def confirm_host_key(request: HttpRequest, cluster: Ref, test: Id, order: KeyOrder) -> Any:
     """Pin the key of this fingerprint, which you compared on the host itself, and test on."""
     row = hosts.candidate(find.cluster(cluster), test)
     found = candidates.confirm_host_key(actor=actor(request), candidate=row, fingerprint=order.fingerprint)
@@ -134,7 +165,8 @@ def confirm_host_key(request: HttpRequest, cluster: Ref, test: Id, order: KeyOrd
 
 
 @router.post("/{cluster}/nodes", response=or_problem(NodeDetail, 201), **needs("add_node"))
-def add_node(request: HttpRequest, cluster: Ref, order: TestOrder, key: Key = None) -> Any:
+@once(_added)
+def add_node(request: HttpRequest, cluster: Ref, order: TestOrder) -> Any:
     """Make a node of a tested host. The virtual machines found there become roles of the cluster."""
     here = find.cluster(cluster)
     node = nodes.add(actor=actor(request), candidate=hosts.candidate(here, order.test))
@@ -144,20 +176,20 @@ def add_node(request: HttpRequest, cluster: Ref, order: TestOrder, key: Key = No
 @router.post(
     "/{cluster}/nodes/{node}/access-tests", response=or_problem(NodeTest, 202), **needs("change_access")
 )
-def begin_access_test(
-    request: HttpRequest, cluster: Ref, node: Ref, order: AccessTest, key: Key = None
-) -> Any:
+@once(_begun)
+def begin_access_test(request: HttpRequest, cluster: Ref, node: Ref, order: AccessTest) -> Any:
     """Test another way in to a node: another address, key or certificate."""
     here = find.cluster(cluster)
     row = find.node(here, node)
     order.address = order.address or row.address
     wish = order.wish(keep=order.keep)
-    found = candidates.begin(actor=actor(request), cluster=here, wish=wish, node=row, key=key)
+    found = candidates.begin(actor=actor(request), cluster=here, wish=wish, node=row)
     return Status(202, hosts.trial(found))
 
 
 @router.post("/{cluster}/nodes/{node}/access", response=or_problem(NodeDetail), **needs("change_access"))
-def change_access(request: HttpRequest, cluster: Ref, node: Ref, order: TestOrder, key: Key = None) -> Any:
+@once(_changed)
+def change_access(request: HttpRequest, cluster: Ref, node: Ref, order: TestOrder) -> Any:
     """Reach a node from now on in the way that was tested."""
     here = find.cluster(cluster)
     row = find.node(here, node)
@@ -166,11 +198,10 @@ def change_access(request: HttpRequest, cluster: Ref, node: Ref, order: TestOrde
 
 
 @router.post("/{cluster}/nodes/{node}/evict", response=or_problem(Evicted), **needs("evict_node"))
-def evict_node(request: HttpRequest, cluster: Ref, node: Ref, order: EvictOrder, key: Key = None) -> Any:
+@once(_gone)
+def evict_node(request: HttpRequest, cluster: Ref, node: Ref, order: EvictOrder) -> Any:
     """Let a node go that owns, holds and does nothing. Its host is left as it is."""
     here = find.cluster(cluster)
-    if key and (gone := nodes.evicted_by(here, key)):
-        return {"name": gone}
     row = find.node(here, node)
-    nodes.evict(actor=actor(request), node=row, typed=order.name, key=key)
+    nodes.evict(actor=actor(request), node=row, typed=order.name)
     return {"name": row.name}

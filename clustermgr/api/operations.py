@@ -12,8 +12,9 @@ from pydantic import Field
 
 from clustermgr.actions import operations as actions
 from clustermgr.api.auth import actor, needs
+from clustermgr.api.repeats import once
 from clustermgr.api.shapes import Operation, OperationList, Ordered, or_problem
-from clustermgr.api.values import Id, Key, Limit, Ref, Text
+from clustermgr.api.values import Id, Limit, Ref, Text
 from clustermgr.core.states import OperationKind, OperationState
 from clustermgr.ports import clock
 from clustermgr.queries import find
@@ -66,8 +67,13 @@ def show_operation(
 
 
 @router.post("/{cluster}/operations/{operation}/cancel", response=or_problem(Ordered, 202), **needs("cancel"))
-def cancel(request: HttpRequest, cluster: Ref, operation: Id, key: Key = None) -> Any:
+@once(lambda request, kept, *, cluster, operation: _ordered(find.operation(find.cluster(cluster), operation)))
+def cancel(request: HttpRequest, cluster: Ref, operation: Id) -> Any:
     """Ask it to end; while it is being cancelled, asking again changes nothing."""
     row = find.operation(find.cluster(cluster), operation)
     found = actions.cancel(actor=actor(request), operation=row)
-    return Status(202, {"operation": operation_row(found)})
+    return _ordered(found)
+
+
+def _ordered(row: Any) -> Status:
+    return Status(202, {"operation": operation_row(row)})

@@ -10,10 +10,15 @@ from ninja.responses import Status
 from pydantic import Field
 
 from clustermgr.actions import tokens as actions
+from clustermgr.actions.repeats import Kept
 from clustermgr.api.auth import actor, needs
+from clustermgr.api.repeats import once
 from clustermgr.api.shapes import Me, NewToken, Token, or_problem
 from clustermgr.api.values import NO_CONTROLS, Body, Id
+from clustermgr.core import names
+from clustermgr.core.findings import finding
 from clustermgr.core.states import Role
+from clustermgr.errors import ActionRefused
 from clustermgr.queries import find, tokens
 
 router = Router(tags=["tokens"])
@@ -26,6 +31,14 @@ class TokenOrder(Body):
     name: str = Field(min_length=1, max_length=actions.LONGEST_NAME, pattern=NO_CONTROLS)
     role: Role
     days: int = Field(default=90, ge=1, le=actions.LONGEST_DAYS)
+
+
+def _made(request: HttpRequest, kept: Kept, *, order: TokenOrder) -> Any:
+    raise ActionRefused(finding("token_made", token=names.tidy(order.name)))
+
+
+def _revoked(request: HttpRequest, kept: Kept, *, token: int) -> Any:
+    return _shown(find.token(tokens.visible(actor(request)), token))
 
 
 @me.get("", response=or_problem(Me), **needs("own_tokens"))
@@ -42,6 +55,7 @@ def list_tokens(request: HttpRequest) -> Any:
 
 
 @router.post("", response=or_problem(NewToken, 201), **needs("own_tokens"))
+@once(_made)
 def create_token(request: HttpRequest, order: TokenOrder) -> Any:
     """A token of the same account. Its secret is in this answer and nowhere else."""
     row, secret = actions.create(
@@ -51,6 +65,7 @@ def create_token(request: HttpRequest, order: TokenOrder) -> Any:
 
 
 @router.delete("/{token}", response=or_problem(Token), **needs("own_tokens"))
+@once(_revoked)
 def revoke_token(request: HttpRequest, token: Id) -> Any:
     """End a token now. It stays in the list as revoked."""
     who = actor(request)

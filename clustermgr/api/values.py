@@ -16,7 +16,7 @@ Text = Annotated[str, StringConstraints(max_length=100, pattern=NO_CONTROLS)]
 Id = Annotated[int, Field(ge=1, le=999_999_999_999_999)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000)]
-#: Repeating an order with the same key answers with the operation that it made the first time.
+#: An order sent again with the same key is answered as before and done once (repeats.py).
 Key = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")] | None,
     Header(alias="Idempotency-Key"),

@@ -118,8 +118,10 @@ SENTENCES: dict[str, str] = {
     "drift_gone": "The configuration of {vm} on its host changed again since you looked. Look at it afresh.",
     "no_drift": "{vm} is in step with its host; there is nothing to accept.",
     "nothing_changed": "Nothing was changed: every field has the value that it had.",
-    "repeated_key": "This key was sent before with another order, task {operation}. Order again with a new "
-    "key; a page loaded anew has one.",
+    "repeated_key": "This key was sent before with another order: {what}, at {at}. Nothing was changed. "
+    "Order again with a new key; a page loaded anew has one.",
+    "token_made": "This very order made the token “{token}” before. Its secret was in that answer and cannot "
+    "be shown again. If it was lost, revoke the token and make another with a new key.",
 }
 
 

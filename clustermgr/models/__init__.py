@@ -3,7 +3,7 @@
 from clustermgr.models.access import ApiToken, Membership, SignInLink
 from clustermgr.models.claim import Claim
 from clustermgr.models.cluster import Cluster, Network, Node, Volume, VolumeAccess, WatchShard
-from clustermgr.models.event import AuditEntry, Event
+from clustermgr.models.event import AuditEntry, Event, OrderKey
 from clustermgr.models.installation import Installation
 from clustermgr.models.node import Candidate, NodeAccess
 from clustermgr.models.operation import Operation, OperationTally, Slot
@@ -25,6 +25,7 @@ __all__ = [
     "NodeAccess",
     "Operation",
     "OperationTally",
+    "OrderKey",
     "SignInLink",
     "Slot",
     "Vm",

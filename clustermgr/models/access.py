@@ -25,9 +25,13 @@ class SignInLink(models.Model):
 
 
 class ApiToken(models.Model):
-    """A key of one account for the API. Only a digest is kept; its role is never above its owner's."""
+    """A key of one account for the API. Only a digest is kept; its role is never above its owner's.
+
+    `parent`: the token that made it. It ends with that one, or before.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
     name = models.CharField(max_length=60)
     role = models.CharField(max_length=20, choices=[(r, r) for r in Role])
     digest = models.CharField(max_length=64, unique=True)

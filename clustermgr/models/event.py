@@ -1,4 +1,4 @@
-"""What happened (events) and who ordered what (audit)."""
+"""What happened (events), who ordered what (audit), and the keys under which an order is done once."""
 
 from __future__ import annotations
 
@@ -51,3 +51,25 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ("-at", "-id")
+        indexes = [models.Index(fields=["username", "verb", "-at"], name="audit_by_who_and_verb")]
+
+
+class OrderKey(models.Model):
+    """One order of one account that was sent with an idempotency key. It is done once.
+
+    `digest`: of all that was ordered. `entry`: its audit entry, or nothing when there was nothing to change;
+    `made`: the id of the test, node, token … that it made.
+    """
+
+    account = models.CharField(max_length=150)
+    key = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField(db_index=True)
+    entry = models.ForeignKey(AuditEntry, null=True, on_delete=models.CASCADE, related_name="keys")
+    made = models.PositiveBigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "key"], name="order_key_once_per_account")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.account}"

@@ -53,7 +53,6 @@ class Candidate(models.Model):
 
     asked_by = models.CharField(max_length=150)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    idempotency_key = models.CharField(max_length=64, null=True, unique=True)
     created_at = models.DateTimeField()
 
     class Meta:

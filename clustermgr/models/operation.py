@@ -42,7 +42,6 @@ class Operation(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     cause = models.ForeignKey("Event", null=True, on_delete=models.SET_NULL, related_name="led_to")
     parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
-    idempotency_key = models.CharField(max_length=64, null=True, unique=True)
     priority = models.IntegerField(default=0)
 
     created_at = models.DateTimeField()

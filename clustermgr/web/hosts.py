@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from clustermgr.access import require
-from clustermgr.actions import candidates, clusters, nodes
+from clustermgr.access import Actor, require
+from clustermgr.actions import candidates, clusters, nodes, repeats
 from clustermgr.actions.candidates import Wish
 from clustermgr.core.findings import Finding
 from clustermgr.errors import ActionRefused
@@ -45,13 +45,19 @@ def create_cluster(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         given = request.POST.get("name", "")[:200]
         try:
-            key = request.POST.get("key", "")[:64] or None
-            row = clusters.create_cluster(actor=who, name=given, key=key)
-            return redirect("nodes", row.slug)
+            return redirect("nodes", _create_cluster(who, given))
         except ActionRefused as refusal:
             found = tuple(refusal.findings)
     status = 422 if found else 200
     return render(request, "cluster_new.html", {"given": given, "findings": found}, status=status)
+
+
+def _create_cluster(who: Actor, name: str) -> str:
+    return repeats.once(
+        who,
+        lambda: clusters.create_cluster(actor=who, name=name).slug,
+        lambda kept: kept.cluster.slug if kept.cluster else "gone",
+    )
 
 
 @sensitive_post_parameters()
@@ -145,13 +151,16 @@ def _begin(here: Here, node: Node | None, before: Candidate | None) -> HttpRespo
         unprotected=given.get("unprotected") == "1",
     )
     try:
-        key = given.get("key", "")[:64] or None
-        row = candidates.begin(actor=here.actor, cluster=here.cluster, wish=wish, node=node, key=key)
+        number = repeats.once(
+            here.actor,
+            lambda: candidates.begin(actor=here.actor, cluster=here.cluster, wish=wish, node=node).pk,
+            lambda kept: kept.made or 0,
+        )
     except ActionRefused as refusal:
         shown = {name: given.get(name, "")[:LONGEST] for name in SHOWN}
         shown |= {"sign_in": way, "unprotected": given.get("unprotected", "")}
         return _form(here, node, before, shown, refusal)
-    return HttpResponseRedirect(here.url("node-test", row.pk), status=303)
+    return HttpResponseRedirect(here.url("node-test", number), status=303)
 
 
 def _text(request: HttpRequest, name: str) -> str:

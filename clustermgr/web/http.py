@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from django.utils.functional import SimpleLazyObject
 
 from clustermgr import logs
 from clustermgr.access import VERBS, Actor, require, role_of
+from clustermgr.actions import repeats
 from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Node, Operation, Vm
@@ -32,6 +34,10 @@ PANES = "layouts/panes.html"
 DIALOG = "layouts/dialog.html"
 #: Regions that stand on every page, and the template that holds them.
 SHARED = {"tree": "parts/_tree.html", "dock": "parts/_dock.html", "health": "parts/_health.html"}
+
+
+LONGEST_KEY = 64
+UNSAID = {"key", "csrfmiddlewaretoken"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,19 @@ def actor(request: HttpRequest) -> Actor:
     user = request.user
     address = request.META.get("REMOTE_ADDR") or "?"
     logs.note(user=user.get_username())
-    return Actor(name=user.get_username(), role=role_of(user), origin=f"web {address}", user=user)
+    who = Actor(name=user.get_username(), role=role_of(user), origin=f"web {address}", user=user)
+    key = request.POST.get("key", "")[:LONGEST_KEY]
+    return repeats.sent(who, key, request.path, *_said(request)) if key else who
+
+
+def _said(request: HttpRequest) -> tuple[dict[str, Any], dict[str, str]]:
+    """All that a form says, but for what is new with each page."""
+    fields = {name: values for name, values in request.POST.lists() if name not in UNSAID}
+    files = {}
+    for name, file in request.FILES.items():
+        files[name] = hashlib.sha256(file.read()).hexdigest()
+        file.seek(0)
+    return fields, files
 
 
 def enter(request: HttpRequest, slug: str, verb: str = "view") -> Here:
@@ -136,6 +154,11 @@ def _shell(here: Here) -> dict[str, Any]:
         "disk_full": health.disk_full(),
         "age": age_of(heard_at(here.cluster)),
     }
+
+
+def once(here: Here, act: Callable[[], Operation]) -> Operation:
+    """The operation that an order makes; of a form that was sent twice, the one that it made before."""
+    return repeats.once(here.actor, act, lambda kept: kept.operation or here.operation(0))
 
 
 def ordered(here: Here, operation: Operation, sentence: str) -> HttpResponse:

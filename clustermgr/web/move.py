@@ -16,7 +16,7 @@ from clustermgr.errors import ActionRefused
 from clustermgr.models import Node, Operation, Vm
 from clustermgr.queries import verdicts
 from clustermgr.queries.roles import whole
-from clustermgr.web.http import Here, enter, ordered, page
+from clustermgr.web.http import Here, enter, once, ordered, page
 from clustermgr.web.verbs import BY_NAME, beforehand
 
 VERBS = {
@@ -50,7 +50,7 @@ def move(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _dialog(here, vm, kind)
     try:
-        operation = _order(here, vm, kind)
+        operation = once(here, lambda: _order(here, vm, kind))
     except ActionRefused as refusal:
         return _dialog(here, vm, kind, refusal)
     target = operation.target.name if operation.target else "the best node"
@@ -67,18 +67,17 @@ def _order(here: Here, vm: Vm, kind: OperationKind) -> Operation:
     cut = kind == OperationKind.MOVE and given.get("offline_action") == OfflineAction.TURN_OFF
     if (cut or kind == OperationKind.QUICK_MIGRATION) and given.get("understood") != "1":
         raise ActionRefused(field_finding("understood", CONFIRM), status=422)
-    key = given.get("key", "")[:64] or None
     target = _target(here, given.get("target", ""))
     if kind == OperationKind.LIVE_MIGRATION:
-        return vms.live_migrate(actor=here.actor, vm=vm, target=target, key=key)
+        return vms.live_migrate(actor=here.actor, vm=vm, target=target)
     if kind == OperationKind.QUICK_MIGRATION:
-        return vms.quick_migrate(actor=here.actor, vm=vm, target=target, key=key)
+        return vms.quick_migrate(actor=here.actor, vm=vm, target=target)
     action = given.get("offline_action", "") or vm.offline_action
     if action not in list(OfflineAction):
         names = ", ".join(OFFLINE_ACTIONS.values())
         message = f"The offline action must be one of: {names}."
         raise ActionRefused(field_finding("offline_action", message), status=422)
-    return vms.move(actor=here.actor, vm=vm, target=target, offline_action=action, key=key)
+    return vms.move(actor=here.actor, vm=vm, target=target, offline_action=action)
 
 
 def _target(here: Here, text: str) -> Node | None:

@@ -12,7 +12,7 @@ from clustermgr.actions import vms
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Operation, Vm
-from clustermgr.web.http import Here, enter, is_part, ordered, page
+from clustermgr.web.http import Here, enter, is_part, once, ordered, page
 from clustermgr.web.move import CONFIRM
 from clustermgr.web.verbs import BY_NAME, Verb, beforehand
 
@@ -41,7 +41,7 @@ def power(request: HttpRequest, slug: str, pk: int, name: str) -> HttpResponse:
     if request.method != "POST":
         return _dialog(here, vm, verb)
     try:
-        operation = _order(here, vm, verb)
+        operation = once(here, lambda: _order(here, vm, verb))
     except ActionRefused as refusal:
         if is_part(request) and request.htmx.target != "dialog-body":
             raise
@@ -54,8 +54,7 @@ def _order(here: Here, vm: Vm, verb: Verb) -> Operation:
     if verb.confirm == 2 and given.get("understood") != "1":
         raise ActionRefused(field_finding("understood", CONFIRM), status=422)
     options = {"forced": given.get("forced") == "1"} if verb.extra == "forced" else {}
-    key = given.get("key", "")[:64] or None
-    return ORDERS[verb.name](actor=here.actor, vm=vm, key=key, **options)
+    return ORDERS[verb.name](actor=here.actor, vm=vm, **options)
 
 
 def _dialog(here: Here, vm: Vm, verb: Verb, refusal: ActionRefused | None = None) -> HttpResponse:

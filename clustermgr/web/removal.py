@@ -13,7 +13,7 @@ from clustermgr.core.words import state_word
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Vm
 from clustermgr.queries.membership import keeps_role, possible_nodes, saved_memory
-from clustermgr.web.http import Here, enter, is_part, ordered, page
+from clustermgr.web.http import Here, enter, is_part, once, ordered, page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -22,10 +22,9 @@ def remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     vm = here.vm(pk)
     if request.method != "POST":
         return _dialog(here, vm)
-    key = request.POST.get("key", "")[:64] or None
     try:
         typed = request.POST.get("typed", "")[:200]
-        operation = remove_role(actor=here.actor, vm=vm, typed=typed, key=key)
+        operation = once(here, lambda: remove_role(actor=here.actor, vm=vm, typed=typed))
     except ActionRefused as refusal:
         return _dialog(here, vm, refusal)
     sentence = f"Removing {vm.name} from {here.cluster.name} was ordered."

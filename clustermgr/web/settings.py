@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from clustermgr.access import require
+from clustermgr.actions import repeats
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.settings_rules import FIELDS, HOST_FIELDS, LABELS
 from clustermgr.core.states import VmState
@@ -43,10 +44,11 @@ def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
     changes = {name: value for name, value in given.items() if value != base[name]}
     version = whole(request.POST.get("version", "")) or 0
-    key = request.POST.get("key", "")[:64] or None
     try:
-        operation = change_settings(
-            actor=here.actor, vm=vm, version=version, changes=changes, base=base, key=key
+        operation = repeats.once(
+            here.actor,
+            lambda: change_settings(actor=here.actor, vm=vm, version=version, changes=changes, base=base),
+            lambda kept: kept.operation,
         )
     except ActionRefused as refusal:
         return _form(here, vm, Sent(given, base, refusal))

@@ -139,22 +139,3 @@ def test_an_accepted_order_is_audited_with_who_and_where(cast: dict[str, Any]) -
         "web01",
     )
     assert entry.params == {"source": "hv-01", "target": "hv-02"}
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        lambda c: vms.live_migrate(actor=ANA, vm=c["off"], key="once"),
-        lambda c: vms.shut_down(actor=ANA, vm=c["web"], key="once"),
-        lambda c: vms.start(actor=ANA, vm=c["lost"], key="once"),
-        lambda c: vms.change_settings(actor=ANA, vm=c["web"], version=9, changes={"x": 1}, key="once"),
-    ],
-    ids=["another role", "another order", "another role on a silent node", "wrong settings"],
-)
-def test_a_key_of_another_order_is_the_first_reason(cast: dict[str, Any], order: Callable[..., Any]) -> None:
-    first = vms.live_migrate(actor=ANA, vm=cast["web"], target=cast["nodes"][1], key="once")
-    with pytest.raises(ActionRefused, match="sent before with another order") as refused:
-        order(cast)
-    assert (refused.value.status, refused.value.operation) == (409, first.pk)
-    assert [entry.accepted for entry in AuditEntry.objects.order_by("id")] == [True, False]
-    assert Operation.objects.count() == 1

@@ -38,17 +38,6 @@ def test_each_order_becomes_an_operation(
     assert entry.origin.startswith("api 127.0.0.1, token ")
 
 
-def test_the_same_key_is_the_same_operation(world: SimpleNamespace, admin: Caller) -> None:
-    path = "/clusters/c1/vms/web01/live-migrate"
-    first = admin.post(path, {"target": "hv-02"}, Idempotency_Key="once")
-    again = admin.post(path, {"target": "hv-02"}, Idempotency_Key="once")
-    assert (first.status_code, again.status_code) == (202, 202)
-    assert first.body["operation"]["id"] == again.body["operation"]["id"]
-    other = admin.post("/clusters/c1/vms/off01/start", Idempotency_Key="once")
-    assert other.status_code == 409
-    assert other.body["operation"] == first.body["operation"]["id"]
-
-
 def test_a_held_vm_names_what_holds_it(world: SimpleNamespace, admin: Caller) -> None:
     answer = admin.post("/clusters/c1/vms/busy01/save")
     assert answer.status_code == 423

@@ -138,12 +138,6 @@ def test_only_one_order_at_a_time_for_a_vm(stage: Stage) -> None:
         vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
 
 
-def test_the_same_key_is_the_same_order(stage: Stage) -> None:
-    first = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"), key="k1")
-    again = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"), key="k1")
-    assert first == again
-
-
 def test_a_waiting_order_says_what_it_waits_for(stage: Stage) -> None:
     first = vms.live_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n2"))
     second = vms.live_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n3"))

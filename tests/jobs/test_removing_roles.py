@@ -216,17 +216,6 @@ def test_struck_at_any_act_it_ends_without_the_stamp_and_runs_on(
     assert not struck
 
 
-def test_the_same_order_twice_is_one_and_is_remembered_when_the_role_is_gone(stage: Stage) -> None:
-    vm = stage.vm("web")
-    one, again = (removal.remove_role(actor=stage.actor, vm=vm, typed="web", key="k") for _ in range(2))
-    stage.run()
-    assert one == again
-    for ref in ("web", "@WEB", str(vm.pk)):
-        assert removal.done_by(stage.cluster, ref, "k") == one
-    assert removal.done_by(stage.cluster, "db", "k") is None
-    assert removal.done_by(stage.cluster, "web", "other") is None
-
-
 def test_an_order_for_one_that_left_meanwhile_is_refused_in_words(stage: Stage) -> None:
     before = stage.vm("web")
     removed(stage, "web")

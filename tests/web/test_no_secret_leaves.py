@@ -12,9 +12,11 @@ from django.apps import apps
 from django.core import serializers
 from django.test import Client
 
+from clustermgr.access import Actor
 from clustermgr.actions import candidates, nodes
 from clustermgr.actions.candidates import Wish
 from clustermgr.core.readings import Facts, Probed
+from clustermgr.core.states import Role
 from clustermgr.jobs import hosts
 from clustermgr.models import Candidate, Node
 from tests import worlds
@@ -75,8 +77,7 @@ def added(name: str) -> Node:
     row = Candidate.objects.get(name=name)
     facts = Facts(0, name, "QEMU 7.2", False, 8, 16384, "EPYC", (), (), ())
     candidates.record(row.pk, row.round, Probed(facts=facts, shown={"memory_mib": 1}, usable=True))
-    actor = SimpleNamespace(name="ana", role="administrator", origin="test", user=None, may=lambda verb: True)
-    return nodes.add(actor=actor, candidate=row)
+    return nodes.add(actor=Actor("ana", Role.ADMINISTRATOR, "test"), candidate=row)
 
 
 def test_a_key_is_nowhere_to_be_read(
