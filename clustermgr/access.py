@@ -63,14 +63,18 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who orders: a person with a role, or the cluster itself. `sent`: the one order of this request, where
-    it may be sent again; its accepted audit entry keeps the key."""
+    """Who orders: a person with a role, or the cluster itself.
+
+    `sent`: the one order of this request, where it may be sent again; its accepted audit entry keeps the key.
+    `token`: the API token that acts, if one does.
+    """
 
     name: str
     role: Role | None
     origin: str
     user: Any = None
     sent: Sent | None = None
+    token: Any = None
 
     def may(self, verb: str) -> bool:
         return self.role is not None and RANK[self.role] >= RANK[VERBS[verb]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -29,15 +30,20 @@ USED_EVERY = timedelta(minutes=1)
 
 
 def create(*, actor: Actor, name: str, role: str, days: int) -> tuple[ApiToken, str]:
-    """A token of the actor's account and its secret, which nobody can see again.
+    """A token of the actor's account and its secret, which nobody can see again. One that a token makes ends
+    with that token, or before.
 
-    Raises ActionRefused: 403 (no right, or a role above the actor's own), 422 (a finding per field).
+    Raises ActionRefused: 401 (the token that makes it was revoked), 403 (no right, or a role above the
+    actor's own), 422 (a finding per field).
     """
     require(actor, "own_tokens")
     name = names.tidy(name)
     secret = PREFIX + new_id() + new_id()
     with transaction.atomic():
         _one_at_a_time(actor.user)
+        if actor.token is not None:
+            actor.token.refresh_from_db()
+            _must_be_good(actor.token, clock().now())
         found, status = _wrong(actor, name, role, days), 422
         if not found and lesser(Role(role), actor.role) != role:
             found, status = [finding("token_above", role=role, own=actor.role)], 403
@@ -49,7 +55,8 @@ def create(*, actor: Actor, name: str, role: str, days: int) -> tuple[ApiToken, 
 
 
 def revoke(*, actor: Actor, token: ApiToken) -> ApiToken:
-    """End a token now; one that has ended stays as it is. Own tokens, for an administrator all of them.
+    """End a token now, and those that it made; one that has ended stays as it is. Own tokens, for an
+    administrator all of them.
 
     Raises ActionRefused: 403 (no right, or a token of a higher role than the actor's), 404.
     """
@@ -59,13 +66,21 @@ def revoke(*, actor: Actor, token: ApiToken) -> ApiToken:
     if lesser(Role(token.role), actor.role) != token.role:
         found = finding("not_allowed", role=actor.role, needed=token.role)
         raise _refuse(actor, "revoke_token", token.name, found, status=403)
-    now = clock().now()
     with transaction.atomic():
-        done = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
-        if done.update(revoked_at=now, revoked_by=actor.name):
-            _audit(actor, "revoke_token", token)
+        _one_at_a_time(token.user)
+        _end(actor, [token])
     token.refresh_from_db()
     return token
+
+
+def _end(actor: Actor, tokens: list[ApiToken]) -> None:
+    for token in tokens:
+        good = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
+        if good.update(revoked_at=clock().now(), revoked_by=actor.name):
+            _audit(actor, "revoke_token", token)
+    if tokens:
+        children = ApiToken.objects.select_related("user").filter(parent__in=tokens)
+        _end(replace(actor, sent=None), list(children))
 
 
 def use(secret: str, address: str) -> Actor:
@@ -75,10 +90,7 @@ def use(secret: str, address: str) -> Actor:
     now = clock().now()
     if token is None:
         raise ActionRefused(finding("token_unknown"), status=401)
-    if token.revoked_at is not None:
-        raise ActionRefused(finding("token_revoked", token=token.name), status=401)
-    if token.expires_at <= now:
-        raise ActionRefused(finding("token_expired", token=token.name), status=401)
+    _must_be_good(token, now)
     if not token.user.is_active:
         raise ActionRefused(finding("token_inactive", token=token.name), status=401)
     if token.last_used_at is None or now - token.last_used_at > USED_EVERY:
@@ -89,7 +101,15 @@ def use(secret: str, address: str) -> Actor:
         role=role,
         origin=f"api {address}, token {token.pk}"[:60],
         user=token.user,
+        token=token,
     )
+
+
+def _must_be_good(token: ApiToken, now: datetime) -> None:
+    if token.revoked_at is not None:
+        raise ActionRefused(finding("token_revoked", token=token.name), status=401)
+    if token.expires_at <= now:
+        raise ActionRefused(finding("token_expired", token=token.name), status=401)
 
 
 def _one_at_a_time(user: Any) -> None:
@@ -99,13 +119,15 @@ def _one_at_a_time(user: Any) -> None:
 
 def _make(actor: Actor, name: str, role: str, days: int, secret: str) -> ApiToken:
     now = clock().now()
+    asked = now + timedelta(days=days)
     token = ApiToken.objects.create(
         user=actor.user,
+        parent=actor.token,
         name=name,
         role=role,
         digest=_digest(secret),
         created_at=now,
-        expires_at=now + timedelta(days=days),
+        expires_at=min(asked, actor.token.expires_at) if actor.token else asked,
     )
     _audit(actor, "create_token", token)
     return token

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clustermgr.actions import tokens
+from clustermgr.errors import ActionRefused
 from clustermgr.models import ApiToken, AuditEntry
 from tests import worlds
 from tests.api.conftest import Caller, token_of
@@ -100,3 +101,33 @@ def test_the_token_of_this_machine_is_kept_until_it_nears_its_end(clock: Any) ->
     assert second != first
     assert ApiToken.objects.filter(revoked_at=None).count() == 1
     assert tokens.secret_for_this_machine(ana, "lost") != second
+
+
+def test_a_token_of_a_token_ends_with_it(world: SimpleNamespace, clock: Any) -> None:
+    parent = Caller(token_of(worlds.operator(), days=1))
+    made = parent.post("/tokens", {"name": "child", "role": "operator", "days": 366}).body
+    assert made["expires_at"] == parent.get("/tokens").body[-1]["expires_at"]
+    child = Caller(made["secret"])
+    assert child.get("/me").status_code == 200
+    clock.advance(86400)
+    assert (parent.get("/me").status_code, child.get("/me").status_code) == (401, 401)
+
+
+def test_what_a_token_made_is_revoked_with_it(world: SimpleNamespace, admin: Caller) -> None:
+    parent = Caller(token_of(worlds.operator()))
+    child = Caller(parent.post("/tokens", {"name": "child", "role": "viewer"}).body["secret"])
+    grandchild = Caller(child.post("/tokens", {"name": "grandchild", "role": "viewer"}).body["secret"])
+    root = ApiToken.objects.get(user__username="oli", parent=None)
+    assert admin("DELETE", f"/tokens/{root.pk}").status_code == 200
+    assert [each.get("/me").status_code for each in (parent, child, grandchild)] == [401, 401, 401]
+    assert AuditEntry.objects.filter(verb="revoke_token").count() == 3
+    assert admin.get("/me").status_code == 200
+
+
+def test_a_token_that_was_just_revoked_makes_none(world: SimpleNamespace) -> None:
+    oli = worlds.operator()
+    actor = tokens.use(token_of(oli), "here")
+    tokens.revoke(actor=actor, token=ApiToken.objects.get())
+    with pytest.raises(ActionRefused, match="was revoked"):
+        tokens.create(actor=actor, name="child", role="viewer", days=3)
+    assert ApiToken.objects.count() == 1
