@@ -135,12 +135,12 @@ def _make(actor: Actor, name: str, role: str, days: int, secret: str) -> ApiToke
 
 def _wrong(actor: Actor, name: str, role: str, days: int) -> list[Finding]:
     found = []
-    mine = visible(actor, own=True).filter(revoked_at=None)
+    mine = visible(actor, own=True).filter(revoked_at=None, expires_at__gt=clock().now())
     if not name:
         found.append(field_finding("name", "Give the token a name that says what uses it."))
     elif wrong := names.trouble(name, "A token's", LONGEST_NAME):
         found.append(field_finding("name", wrong))
-    elif mine.filter(expires_at__gt=clock().now(), name=name).exists():
+    elif mine.filter(name=name).exists():
         found.append(field_finding("name", f"You have a token called “{name}”; choose another name."))
     elif mine.count() >= MOST_PER_ACCOUNT:
         text = f"You have {MOST_PER_ACCOUNT} tokens, the most for one account. Revoke one first."

@@ -365,6 +365,11 @@ class Token(Schema):
     revoked_by: str
 
 
+class TokenList(Schema):
+    items: list[Token]
+    next_offset: int | None
+
+
 class NewToken(Token):
     """`secret` is shown this once; only a digest is kept."""
 

@@ -13,8 +13,8 @@ from clustermgr.actions import tokens as actions
 from clustermgr.actions.repeats import Kept
 from clustermgr.api.auth import actor, needs
 from clustermgr.api.repeats import once
-from clustermgr.api.shapes import Me, NewToken, Token, or_problem
-from clustermgr.api.values import NO_CONTROLS, Body, Id
+from clustermgr.api.shapes import Me, NewToken, Token, TokenList, or_problem
+from clustermgr.api.values import NO_CONTROLS, Body, Id, Limit, Offset
 from clustermgr.core import names
 from clustermgr.core.findings import finding
 from clustermgr.core.states import Role
@@ -48,10 +48,11 @@ def show_me(request: HttpRequest) -> Any:
     return {"account": who.name, "role": who.role}
 
 
-@router.get("", response=or_problem(list[Token]), **needs("own_tokens"))
-def list_tokens(request: HttpRequest) -> Any:
-    """One's own tokens, for an administrator those of every account; never a secret."""
-    return [_shown(row) for row in tokens.token_list(actor(request))]
+@router.get("", response=or_problem(TokenList), **needs("own_tokens"))
+def list_tokens(request: HttpRequest, offset: Offset = 0, limit: Limit = 100) -> Any:
+    """One's own tokens, for an administrator those of every account, good ones first; never a secret."""
+    found = tokens.token_list(actor(request), offset, limit)
+    return {"items": [_shown(row) for row in found.rows], "next_offset": found.next_offset}
 
 
 @router.post("", response=or_problem(NewToken, 201), **needs("own_tokens"))

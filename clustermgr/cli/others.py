@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clustermgr.cli import show
 from clustermgr.cli.client import path
 from clustermgr.cli.session import Session
@@ -189,8 +191,12 @@ def cluster_audit(call: Session) -> None:
 
 
 def token_list(call: Session) -> None:
-    found = call.client.get(path("tokens"))
-    show.as_json(found) if call.args.json else show.table(found, TOKENS)
+    rows: list[dict[str, Any]] = []
+    offset: int | None = 0
+    while offset is not None:
+        found = call.client.get(path("tokens"), offset=offset)
+        rows, offset = rows + found["items"], found["next_offset"]
+    show.as_json(rows) if call.args.json else show.table(rows, TOKENS)
 
 
 def token_create(call: Session) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from dataclasses import dataclass
+
+from django.db.models import Case, QuerySet, When
 
 from clustermgr.access import Actor
 from clustermgr.models import ApiToken
@@ -17,10 +19,17 @@ def visible(actor: Actor, *, own: bool = False) -> QuerySet[ApiToken]:
     return found if actor.may("all_tokens") and not own else found.filter(user=actor.user)
 
 
-def token_list(actor: Actor, *, own: bool = False) -> list[ApiToken]:
-    """The newest first; those that can still be used before those that have ended."""
-    rows = list(visible(actor, own=own).order_by("-id")[:PAGE])
-    return sorted(rows, key=lambda row: state(row) != "good")
+@dataclass(frozen=True, slots=True)
+class TokenList:
+    rows: list[ApiToken]
+    next_offset: int | None
+
+
+def token_list(actor: Actor, offset: int = 0, limit: int = PAGE) -> TokenList:
+    """Those that can still be used before those that have ended, the newest first."""
+    ended = Case(When(revoked_at=None, expires_at__gt=clock().now(), then=0), default=1)
+    rows = list(visible(actor).order_by(ended, "-id")[offset : offset + limit + 1])
+    return TokenList(rows[:limit], offset + limit if len(rows) > limit else None)
 
 
 def state(token: ApiToken) -> str:

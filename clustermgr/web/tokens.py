@@ -19,6 +19,7 @@ from clustermgr.queries.roles import whole
 from clustermgr.web.http import actor
 
 DAYS = 90
+FARTHEST = 1_000_000
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,13 +47,14 @@ def _create(request: HttpRequest, who: Actor) -> tuple[Any, str]:
 
 
 def _list(request: HttpRequest, who: Actor) -> dict[str, Any]:
-    rows = queries.token_list(who)
-    asked = whole(request.GET.get("revoke", ""))
+    found = queries.token_list(who, min(whole(request.GET.get("offset", "")) or 0, FARTHEST))
+    asked = queries.visible(who).filter(pk=whole(request.GET.get("revoke", "")) or 0).first()
     return {
         "actor": who,
-        "rows": [(row, queries.state(row)) for row in rows],
+        "rows": [(row, queries.state(row)) for row in found.rows],
+        "next_offset": found.next_offset,
         "everybody": who.may("all_tokens"),
-        "asked": next((row for row in rows if row.pk == asked and queries.state(row) == "good"), None),
+        "asked": asked if asked is not None and queries.state(asked) == "good" else None,
         "roles": [role for role in Role if who.role and RANK[role] <= RANK[who.role]],
         "longest": actions.LONGEST_DAYS,
     }

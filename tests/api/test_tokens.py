@@ -11,6 +11,7 @@ import pytest
 from clustermgr.actions import tokens
 from clustermgr.errors import ActionRefused
 from clustermgr.models import ApiToken, AuditEntry
+from clustermgr.ports import clock
 from tests import worlds
 from tests.api.conftest import Caller, token_of
 
@@ -37,8 +38,8 @@ def test_a_token_makes_none_above_itself(world: SimpleNamespace, caller: Any) ->
 
 def test_others_see_only_their_own_and_an_administrator_all(world: SimpleNamespace, caller: Any) -> None:
     viewer, admin = caller("viewer"), caller("administrator")
-    assert [row["account"] for row in viewer.get("/tokens").body] == ["viewer"]
-    assert {row["account"] for row in admin.get("/tokens").body} == {"viewer", "administrator"}
+    assert [row["account"] for row in viewer.get("/tokens").body["items"]] == ["viewer"]
+    assert {row["account"] for row in admin.get("/tokens").body["items"]} == {"viewer", "administrator"}
     of_admin = ApiToken.objects.get(user__username="administrator")
     assert viewer("DELETE", f"/tokens/{of_admin.pk}").status_code == 404
     of_viewer = ApiToken.objects.get(user__username="viewer")
@@ -106,7 +107,7 @@ def test_the_token_of_this_machine_is_kept_until_it_nears_its_end(clock: Any) ->
 def test_a_token_of_a_token_ends_with_it(world: SimpleNamespace, clock: Any) -> None:
     parent = Caller(token_of(worlds.operator(), days=1))
     made = parent.post("/tokens", {"name": "child", "role": "operator", "days": 366}).body
-    assert made["expires_at"] == parent.get("/tokens").body[-1]["expires_at"]
+    assert made["expires_at"] == parent.get("/tokens").body["items"][-1]["expires_at"]
     child = Caller(made["secret"])
     assert child.get("/me").status_code == 200
     clock.advance(86400)
@@ -131,3 +132,27 @@ def test_a_token_that_was_just_revoked_makes_none(world: SimpleNamespace) -> Non
     with pytest.raises(ActionRefused, match="was revoked"):
         tokens.create(actor=actor, name="child", role="viewer", days=3)
     assert ApiToken.objects.count() == 1
+
+
+def ended(user: Any, number: int, **values: Any) -> None:
+    now = clock().now()
+    for n in range(number):
+        words = {"name": f"n{n}", "role": "viewer", "digest": f"{n:064d}", "created_at": now}
+        ApiToken.objects.create(**{"user": user, "expires_at": now, **words, **values})
+
+
+def test_no_ended_token_hides_a_good_one(world: SimpleNamespace, admin: Caller) -> None:
+    oli = worlds.operator()
+    token_of(oli, name="older")
+    ended(oli, 101, revoked_at=clock().now())
+    first = admin.get("/tokens").body
+    assert {row["name"] for row in first["items"][:2]} == {"older", "test"}
+    assert (len(first["items"]), first["next_offset"]) == (100, 100)
+    assert len(admin.get("/tokens?offset=100").body["items"]) == 3
+    assert len(admin.get("/tokens?limit=1").body["items"]) == 1
+
+
+def test_expired_tokens_leave_room_for_new_ones(world: SimpleNamespace) -> None:
+    oli = worlds.operator()
+    ended(oli, tokens.MOST_PER_ACCOUNT)
+    assert token_of(oli)

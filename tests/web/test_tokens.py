@@ -83,3 +83,18 @@ def test_only_an_administrator_reaches_the_tokens_of_others(as_: Any) -> None:
 def test_the_menu_leads_there(as_: Any) -> None:
     worlds.cluster("c1")
     assert f'href="{PAGE}"' in source_of(as_("viewer").get("/c/c1/"))
+
+
+def test_an_older_good_token_is_found_and_revoked_among_many_that_ended(as_: Any) -> None:
+    admin = as_("administrator")
+    vic = worlds.user("victor", "viewer")
+    his, _ = tokens.create(actor=Actor("victor", "viewer", "test", vic), name="his", role="viewer", days=3)
+    for n in range(101):
+        words = {"name": f"n{n}", "role": "viewer", "digest": f"{n:064d}", "created_at": his.created_at}
+        ApiToken.objects.create(user=vic, expires_at=his.created_at, **words)
+    page = admin.get(PAGE)
+    assert f"{PAGE}?revoke={his.pk}" in source_of(page)
+    assert f"{PAGE}?offset=100" in source_of(page)
+    far = admin.get(f"{PAGE}?offset=100&revoke={his.pk}")
+    assert "Revoke “his” of victor?" in text_of(far)
+    assert "n0" in text_of(far)
