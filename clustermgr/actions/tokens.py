@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from clustermgr.access import Actor, lesser, require, role_of
 from clustermgr.actions._ledger import audit
@@ -94,7 +95,9 @@ def use(secret: str, address: str) -> Actor:
     if not token.user.is_active:
         raise ActionRefused(finding("token_inactive", token=token.name), status=401)
     if token.last_used_at is None or now - token.last_used_at > USED_EVERY:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        # On a full disk a token still reads; only the order that it gives is refused.
+        with suppress(DatabaseError):
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     role = lesser(Role(token.role), role_of(token.user))
     return Actor(
         name=token.user.get_username(),

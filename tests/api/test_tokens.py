@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.db.models import QuerySet
 
 from clustermgr.actions import tokens
 from clustermgr.errors import ActionRefused
@@ -156,3 +158,14 @@ def test_expired_tokens_leave_room_for_new_ones(world: SimpleNamespace) -> None:
     oli = worlds.operator()
     ended(oli, tokens.MOST_PER_ACCOUNT)
     assert token_of(oli)
+
+
+def test_a_token_reads_when_nothing_can_be_written(
+    world: SimpleNamespace, admin: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(rows: Any, **values: Any) -> int:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(QuerySet, "update", full)
+    assert admin.get("/clusters/c1/vms").status_code == 200
+    assert admin.client.get("/metrics", headers=admin.headers).status_code == 200
