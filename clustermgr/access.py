@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clustermgr.core.findings import finding
 from clustermgr.core.states import Role
-from clustermgr.errors import ActionRefused
 
 RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMINISTRATOR: 3}
 
@@ -95,11 +93,3 @@ def role_of(user: Any) -> Role | None:
 def lesser(one: Role | None, other: Role | None) -> Role | None:
     """The lower of two roles; None (no role) is the lowest."""
     return None if one is None or other is None else min(one, other, key=RANK.__getitem__)
-
-
-def require(actor: Actor, verb: str) -> None:
-    """Raise ActionRefused(403) unless the actor's role reaches the verb's."""
-    if not actor.may(verb):
-        raise ActionRefused(
-            finding("not_allowed", role=actor.role or "nobody", needed=VERBS[verb]), status=403
-        )

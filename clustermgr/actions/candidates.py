@@ -11,9 +11,10 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions import _key_material as keys
 from clustermgr.actions._ledger import audit
+from clustermgr.actions.rights import require
 from clustermgr.core import addresses, host_keys, names
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.readings import Probed
@@ -62,7 +63,7 @@ def begin(*, actor: Actor, cluster: Cluster, wish: Wish, node: Node | None = Non
     Raises ActionRefused: 403, 422 (per field).
     """
     verb = "change_access" if node is not None else "test_connection"
-    require(actor, verb)
+    require(actor, verb, node or cluster)
     secrets = keys.tidy({} if wish.keep else wish.secrets)
     place, found = _place(wish, secrets)
     name = node.name if node is not None else wish.name.strip() or (place.host.split(".")[0] if place else "")
@@ -102,7 +103,7 @@ def confirm_host_key(*, actor: Actor, candidate: Candidate, fingerprint: str) ->
 
     Raises ActionRefused: 403, 409 (nothing to confirm), 422 (the host did not show this key).
     """
-    require(actor, "test_connection")
+    require(actor, "test_connection", candidate)
     line = host_keys.chosen(candidate.offered, fingerprint.strip())
     if line and line == candidate.host_key:
         return candidate

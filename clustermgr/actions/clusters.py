@@ -11,9 +11,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.text import slugify
 
-from clustermgr.access import CLUSTER, Actor, require
+from clustermgr.access import CLUSTER, Actor
 from clustermgr.actions import seen_hosts, standing
 from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.actions.rights import require
 from clustermgr.actions.volumes import of_disks
 from clustermgr.core import names
 from clustermgr.core.drift import pending
@@ -71,7 +72,7 @@ def add_node(
     *, actor: Actor, cluster: Cluster, name: str, driver: str, address: str, migration_address: str = ""
 ) -> Node:
     """A host as a node: Joining until it was read. A host belongs to one cluster only."""
-    require(actor, "change_settings")
+    require(actor, "change_settings", cluster)
     if wrong := names.trouble_of_node(name):
         raise ActionRefused(field_finding("name", wrong), status=422)
     taken = Node.objects.filter(driver=driver, address=address).select_related("cluster").first()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import busy, must_be_managed, refuse
+from clustermgr.actions.rights import require
 from clustermgr.actions.seen_vms import columns
 from clustermgr.core.drift import FIELDS, OTHER, Bucket, pending
 from clustermgr.core.findings import Finding, field_finding, finding
@@ -23,7 +24,7 @@ def accept(*, actor: Actor, vm: Vm, fingerprint: str, fields: Sequence[str] | No
     Fields not named stay drifted. The definition follows when nothing is left to decide.
     Raises ActionRefused: 403, 409 (in step, or changed again), 422 (an unknown field, a name taken), 423.
     """
-    require(actor, "refresh")
+    require(actor, "refresh", vm)
     must_be_managed(actor, "refresh", vm)
     found: Finding | None = None
     status, held = 409, False
@@ -44,7 +45,7 @@ def accept(*, actor: Actor, vm: Vm, fingerprint: str, fields: Sequence[str] | No
     if found is not None:
         raise refuse(actor, "refresh", vm, found, status=status)
     if held:
-        raise busy(vm)
+        raise busy(actor, "refresh", vm)
     return row
 
 

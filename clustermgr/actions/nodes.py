@@ -7,9 +7,10 @@ from collections.abc import Callable
 from django.db import IntegrityError
 from django.db.models import ProtectedError
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.candidates import WHY, against
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import CandidateState, Level, NodeState
 from clustermgr.errors import ActionRefused
@@ -23,7 +24,7 @@ def add(*, actor: Actor, candidate: Candidate) -> Node:
     A test that was used answers with the node that it made. Raises ActionRefused: 403, 409 (not ready, or the
     host became a node meanwhile).
     """
-    require(actor, "add_node")
+    require(actor, "add_node", candidate)
     return _with(actor, "add_node", candidate, lambda tx, row: _add(tx, actor, row))
 
 
@@ -32,7 +33,7 @@ def change_access(*, actor: Actor, node: Node, candidate: Candidate) -> Node:
 
     Raises ActionRefused: 403, 409 (another node's test, not ready, another host answers).
     """
-    require(actor, "change_access")
+    require(actor, "change_access", node)
     if candidate.node_id != node.pk:
         raise _refuse(actor, "change_access", node, _of_other(candidate))
     return _with(actor, "change_access", candidate, lambda tx, row: _change_access(tx, actor, row))
@@ -44,7 +45,7 @@ def evict(*, actor: Actor, node: Node, typed: str) -> None:
 
     Raises ActionRefused: 403, 404 (gone already), 409 (every reason against), 422 (another name typed).
     """
-    require(actor, "evict_node")
+    require(actor, "evict_node", node)
     if typed.strip() != node.name:
         wrong = field_finding("typed", f"Type the node's name, {node.name}, to evict it.")
         raise _refuse(actor, "evict_node", node, wrong, status=422)

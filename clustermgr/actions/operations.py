@@ -7,8 +7,9 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models import F
 
-from clustermgr.access import Actor, require, verb_of
+from clustermgr.access import Actor, verb_of
 from clustermgr.actions._ledger import Change, audit, change, stood_down
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.slots import Place, Waiter, admit
 from clustermgr.core.states import (
@@ -62,7 +63,7 @@ def give(
                 params=params or {},
             )
     except IntegrityError:
-        raise _evicted(vm, source, target) or busy(vm) from None
+        raise _evicted(vm, source, target) or busy(actor, verb_of(kind), vm) from None
 
 
 def _evicted(vm: Vm, *ends: Node | None) -> ActionRefused | None:
@@ -134,13 +135,13 @@ def queue_of(kind: str) -> str:
     return URGENT if kind == OperationKind.RECOVERY else "operations"
 
 
-def busy(vm: Vm) -> ActionRefused:
-    """The refusal that names the order which holds the VM."""
+def busy(actor: Actor, verb: str, vm: Vm) -> ActionRefused:
+    """The audited refusal that names the order which holds the VM."""
     holder = Operation.objects.filter(vm=vm, state__in=ACTIVE).first()
     what = KINDS[holder.kind].lower() if holder else "an order that has just ended"
     who = holder.requested_by if holder else "somebody"
     found = finding("vm_busy", vm=vm.name, what=what, who=who)
-    return ActionRefused(found, status=423, operation=holder.pk if holder else None)
+    return refuse(actor, verb, vm, found, status=423, operation=holder.pk if holder else None)
 
 
 def must_be_managed(actor: Actor, verb: str, vm: Vm) -> None:
@@ -173,7 +174,7 @@ def refuse(
 def cancel(*, actor: Actor, operation: Operation) -> Operation:
     """Ask for an order to stop: at once while it waits, until switch-over while it copies, refused after. One
     that waits for a silent host ends with its holders kept, where nothing is owed to that host."""
-    require(actor, "cancel")
+    require(actor, "cancel", operation)
     operation.refresh_from_db()
     if not operation.active:
         state = OperationState(operation.state).value

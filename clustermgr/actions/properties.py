@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions._ledger import audit, change
 from clustermgr.actions.operations import ADMIT
+from clustermgr.actions.rights import require
 from clustermgr.core.cluster_rules import LABELS, clean, words
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.errors import ActionRefused
@@ -23,7 +24,7 @@ def change_cluster(
     and nothing is written; what has its new value already is none, so the same order twice is one.
     Raises ActionRefused: 403, 409, 422 (a finding per field).
     """
-    require(actor, "change_cluster")
+    require(actor, "change_cluster", cluster)
     values, found = clean(changes)
     read, _ = clean({name: value for name, value in base.items() if name in LABELS})
     found += [_unread(name) for name in values if name not in read]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions import leases
 from clustermgr.actions._ledger import Change
 from clustermgr.actions.operations import give, must_be_managed, refuse
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import field_finding
 from clustermgr.core.states import Level, OperationKind, OperationState
 from clustermgr.models import Operation, Vm
@@ -20,7 +21,7 @@ def remove_role(*, actor: Actor, vm: Vm, typed: str) -> Operation:
 
     Raises ActionRefused: 403, 409 (every reason against), 422 (another name typed), 423 (an order holds it).
     """
-    require(actor, "remove_role")
+    require(actor, "remove_role", vm)
     must_be_managed(actor, "remove_role", vm)
     if typed.strip() != vm.name:
         wrong = field_finding("typed", f"Type the role's name, {vm.name}, to remove it.")

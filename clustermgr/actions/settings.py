@@ -7,9 +7,10 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import busy, must_be_managed, place, refuse
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.settings_rules import CLUSTER_FIELDS, FIELDS, HOST_FIELDS, LABELS, clean
 from clustermgr.core.states import ACTIVE, NodeState, OperationKind
@@ -34,7 +35,7 @@ def change_settings(
     Returns the operation that applies the host's part, or None when only the cluster's own fields changed.
     Raises ActionRefused: 403, 409, 422 (a finding per field), 423.
     """
-    require(actor, "change_settings")
+    require(actor, "change_settings", vm)
     must_be_managed(actor, "change_settings", vm)
     try:
         with change(vm.cluster_id) as tx:
@@ -50,7 +51,7 @@ def change_settings(
     except IntegrityError:
         held = True  # an order was given in this moment
     if held:
-        raise busy(vm)
+        raise busy(actor, "change_settings", vm)
     raise refuse(actor, "change_settings", vm, *found, status=status)
 
 

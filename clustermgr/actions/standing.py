@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clustermgr.access import CLUSTER, Actor, require
+from clustermgr.access import CLUSTER, Actor
 from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import ADMIT, URGENT, cancel_unbegun
+from clustermgr.actions.rights import require
 from clustermgr.core import stamps
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.markers import Marker
@@ -43,7 +44,7 @@ def stand_down(*, actor: Actor, cluster: Cluster, reason: str) -> Cluster:
 
     Raises ActionRefused: 403, 422 (no reason given).
     """
-    require(actor, "stand_down")
+    require(actor, "stand_down", cluster)
     reason = " ".join(reason.split())[:300]
     if not reason:
         missing = field_finding("reason", "Say why: everybody who opens the cluster reads it.")
@@ -62,7 +63,7 @@ def resume(*, actor: Actor, cluster: Cluster) -> Cluster:
 
     Raises ActionRefused: 403, 409 (it stood down by itself: only a take-over ends that).
     """
-    require(actor, "resume_cluster")
+    require(actor, "resume_cluster", cluster)
     with change(cluster.pk) as tx:
         row = Cluster.objects.get(pk=cluster.pk)
         needed = row.stood_down_at is not None and not row.stood_down_by
@@ -82,7 +83,7 @@ def take_over(*, actor: Actor, cluster: Cluster, confirm: str) -> Cluster:
 
     Raises ActionRefused: 403, 409 (nobody else is known), 422 (the name does not fit).
     """
-    require(actor, "take_over")
+    require(actor, "take_over", cluster)
     if confirm.strip() != cluster.name:
         wrong = field_finding("confirm", f"Type the name of the cluster, {cluster.name}, to take it over.")
         raise ActionRefused(wrong, status=422)

@@ -11,8 +11,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, transaction
 
-from clustermgr.access import Actor, lesser, require, role_of
+from clustermgr.access import Actor, lesser, role_of
 from clustermgr.actions._ledger import audit
+from clustermgr.actions.rights import require
 from clustermgr.core import names
 from clustermgr.core.findings import Finding, field_finding, finding
 from clustermgr.core.states import Role

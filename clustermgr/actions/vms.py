@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clustermgr.access import Actor, require, verb_of
+from clustermgr.access import Actor, verb_of
 from clustermgr.actions.operations import busy, give, must_be_managed, refuse
+from clustermgr.actions.rights import require
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.findings import Finding, finding
 from clustermgr.core.placement import judge, obstacles
@@ -69,10 +70,10 @@ def _planned(
     params: dict[str, object],
 ) -> Operation:
     verb = verb_of(kind)
-    require(actor, verb)
+    require(actor, verb, vm)
     must_be_managed(actor, verb, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
-        raise busy(vm)
+        raise busy(actor, verb, vm)
     if found := _source_obstacles(vm, kind) or _no_place(vm, kind, params):
         raise refuse(actor, verb, vm, *found)
     target = target or _best(actor, vm, kind)
@@ -120,10 +121,10 @@ def _power(
     needed: str,
     params: dict[str, object],
 ) -> Operation:
-    require(actor, kind.value)
+    require(actor, kind.value, vm)
     must_be_managed(actor, kind.value, vm)
     if Operation.objects.filter(vm=vm, state__in=ACTIVE).exists():
-        raise busy(vm)
+        raise busy(actor, kind.value, vm)
     if vm.owner.state != NodeState.UP:
         silent = finding("node_silent", node=vm.owner.name, state=state_word(vm.owner.state))
         raise refuse(actor, kind.value, vm, silent)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions._ledger import Change, audit, change
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import field_finding
 from clustermgr.core.states import VolumeKind
 from clustermgr.core.words import VOLUME_KINDS
@@ -16,7 +17,7 @@ from clustermgr.models import Cluster, Node, Vm, Volume
 
 def declare_ahead(*, actor: Actor, cluster: Cluster, name: str, kind: str) -> Volume:
     """Say what a volume is before any node showed it, as an import does."""
-    require(actor, "declare_volume")
+    require(actor, "declare_volume", cluster)
     said = {"kind": VolumeKind(kind), "declared": True}
     row, _ = Volume.objects.get_or_create(cluster=cluster, name=name, defaults=said)
     return row
@@ -28,7 +29,7 @@ def declare_volume(*, actor: Actor, volume: Volume, kind: str) -> Volume:
 
     Raises ActionRefused: 403, 409 (the cluster stands down), 422 (no such kind).
     """
-    require(actor, "declare_volume")
+    require(actor, "declare_volume", volume)
     if kind not in list(VolumeKind):
         words = " or ".join(f"“{each}”" for each in VolumeKind)
         raise ActionRefused(field_finding("kind", f"A volume is {words}."), status=422)

@@ -10,11 +10,13 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from clustermgr import logs
-from clustermgr.access import VERBS, Actor, require
+from clustermgr.access import VERBS, Actor
 from clustermgr.actions import tokens
+from clustermgr.actions.rights import refusal
 from clustermgr.core.findings import finding
 from clustermgr.errors import ActionRefused
 from clustermgr.ports import clock
+from clustermgr.queries import find
 
 WRONG_TRIES, PER_SECONDS = 20, 60.0
 MOST_ADDRESSES = 10_000
@@ -74,7 +76,8 @@ class Bearer(HttpBearer):
             tries.wrong(address)
             raise
         logs.note(user=actor.name)
-        require(actor, self.verb)
+        if not actor.may(self.verb):
+            raise refusal(actor, self.verb, find.meant(getattr(request.resolver_match, "kwargs", {})))
         return actor
 
 

@@ -82,12 +82,16 @@ class Declaration(Body):
 
 
 @router.post("/{cluster}/volumes/{volume}/declare", response=or_problem(Volume), **needs("declare_volume"))
-def declare_volume(
-    request: HttpRequest, cluster: Ref, volume: Ref, order: Declaration, key: Key = None
-) -> Any:
+@once(lambda request, kept, *, cluster, volume, order: _declared(find.cluster(cluster), volume))
+def declare_volume(request: HttpRequest, cluster: Ref, volume: Ref, order: Declaration) -> Any:
     """Say what a volume is, where its hosts cannot know whether they share it."""
     here = find.cluster(cluster)
-    row = volumes.declare_volume(actor=actor(request), volume=find.volume(here, volume), kind=order.kind)
+    volumes.declare_volume(actor=actor(request), volume=find.volume(here, volume), kind=order.kind)
+    return _declared(here, volume)
+
+
+def _declared(here: Any, ref: str) -> Any:
+    row = find.volume(here, ref)
     return next(each for each in nodes.storage(here).rows if each.id == row.pk)
 
 

@@ -9,8 +9,8 @@ from clustermgr.actions import leases
 from clustermgr.core.states import Level, OperationKind, OperationState, VmState, Wanted, may_be_given_up
 from clustermgr.core.words import KINDS
 from clustermgr.drivers.contract import DriverError
-from clustermgr.jobs.revoke import put_back
-from clustermgr.jobs.work import Work
+from clustermgr.jobs.definitions import put_back
+from clustermgr.jobs.work import StandsDown, Work
 
 NEXT = "Start {nodes}, or the libvirt daemon there; then it is seen what became of {vm}."
 
@@ -22,8 +22,8 @@ def given_up(work: Work) -> bool:
     if not cancelled or not may_be_given_up(op.kind, op.step, op.params):
         return False
     try:
-        put_back(work)
-    except DriverError:
+        lost = put_back(work)
+    except (DriverError, StandsDown):
         return False  # a revocation took the owner's definition, and that is owed
     nodes = " and ".join(sorted(node.name for node in work.silent.values()))
     words = {"vm": op.vm.name, "nodes": nodes}
@@ -41,7 +41,7 @@ def given_up(work: Work) -> bool:
     leases.settle(
         op,
         OperationState.CANCELLED,
-        outcome=f"Cancelled while {nodes} did not answer: {left}.",
+        outcome=f"Cancelled while {nodes} did not answer: {left}. {lost}".strip(),
         advice=NEXT.format(**words),
         code="order_cancelled",
         level=Level.WARNING,

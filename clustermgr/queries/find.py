@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import QuerySet
@@ -30,6 +32,20 @@ def vm(cluster: Cluster, ref: str, *, status: int = 404) -> Vm:
 def node(cluster: Cluster, ref: str, *, status: int = 404) -> Node:
     rows = Node.objects.filter(cluster=cluster)
     return _one(rows, ref) or _missing(finding("unknown_node", node=ref, cluster=cluster.name), status)
+
+
+def meant(words: Mapping[str, Any]) -> Cluster | Node | Vm | Operation | None:
+    """What the words of an address name, as far as it exists: the cluster at least, if there is one."""
+    found: Cluster | Node | Vm | Operation | None = None
+    with suppress(ActionRefused):
+        found = here = cluster(str(words.get("cluster", "")))
+        if "vm" in words:
+            found = vm(here, str(words["vm"]))
+        elif "node" in words:
+            found = node(here, str(words["node"]))
+        elif (number := str(words.get("operation", ""))).isdecimal() and len(number) <= LONGEST_ID:
+            found = operation(here, int(number))
+    return found
 
 
 def no_role(cluster: Cluster, pk: int) -> Finding:

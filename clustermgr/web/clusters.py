@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from clustermgr.access import require
+from clustermgr.actions.rights import require
 from clustermgr.queries import overview as queries
 from clustermgr.web.http import actor, enter, page
 

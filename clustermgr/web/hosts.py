@@ -10,16 +10,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from clustermgr.access import Actor, require
+from clustermgr.access import Actor
 from clustermgr.actions import candidates, clusters, nodes, repeats
 from clustermgr.actions.candidates import Wish
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import Finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Candidate, Node
 from clustermgr.queries import hosts as queries
 from clustermgr.queries.membership import in_the_way
 from clustermgr.queries.roles import whole
-from clustermgr.web.http import Here, actor, done, enter, is_part, page, to
+from clustermgr.web.http import Here, actor, done, enter, is_part, page, sender, to
 
 #: How to sign in -> the fields that count with it; the others are not even read.
 WAYS: dict[str, tuple[str, ...]] = {
@@ -45,7 +46,7 @@ def create_cluster(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         given = request.POST.get("name", "")[:200]
         try:
-            return redirect("nodes", _create_cluster(who, given))
+            return redirect("nodes", _create_cluster(sender(request), given))
         except ActionRefused as refusal:
             found = tuple(refusal.findings)
     status = 422 if found else 200
@@ -151,9 +152,10 @@ def _begin(here: Here, node: Node | None, before: Candidate | None) -> HttpRespo
         unprotected=given.get("unprotected") == "1",
     )
     try:
+        who = sender(here.request)
         number = repeats.once(
-            here.actor,
-            lambda: candidates.begin(actor=here.actor, cluster=here.cluster, wish=wish, node=node).pk,
+            who,
+            lambda: candidates.begin(actor=who, cluster=here.cluster, wish=wish, node=node).pk,
             lambda kept: kept.made or 0,
         )
     except ActionRefused as refusal:

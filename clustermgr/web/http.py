@@ -20,8 +20,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 from clustermgr import logs
-from clustermgr.access import VERBS, Actor, require, role_of
+from clustermgr.access import VERBS, Actor, role_of
 from clustermgr.actions import repeats
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import Finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster, Node, Operation, Vm
@@ -75,8 +76,12 @@ def actor(request: HttpRequest) -> Actor:
     user = request.user
     address = request.META.get("REMOTE_ADDR") or "?"
     logs.note(user=user.get_username())
-    who = Actor(name=user.get_username(), role=role_of(user), origin=f"web {address}", user=user)
-    key = request.POST.get("key", "")[:LONGEST_KEY]
+    return Actor(name=user.get_username(), role=role_of(user), origin=f"web {address}", user=user)
+
+
+def sender(request: HttpRequest) -> Actor:
+    """The same with the key of the form that was sent, for `repeats.once`."""
+    who, key = actor(request), request.POST.get("key", "")[:LONGEST_KEY]
     return repeats.sent(who, key, request.path, *_said(request)) if key else who
 
 
@@ -94,8 +99,8 @@ def enter(request: HttpRequest, slug: str, verb: str = "view") -> Here:
     """First line of every view in a cluster: 403 without the right, 404 for a cluster that is not there."""
     who = actor(request)
     logs.note(cluster=slug)
-    require(who, verb)
     cluster = shell.cluster_by_slug(slug)
+    require(who, verb, cluster)
     if cluster is None:
         raise Http404(f"There is no cluster called “{slug[:60]}” here.")
     return Here(request, who, cluster)
@@ -156,9 +161,10 @@ def _shell(here: Here) -> dict[str, Any]:
     }
 
 
-def once(here: Here, act: Callable[[], Operation]) -> Operation:
+def once(here: Here, act: Callable[[Actor], Operation]) -> Operation:
     """The operation that an order makes; of a form that was sent twice, the one that it made before."""
-    return repeats.once(here.actor, act, lambda kept: kept.operation or here.operation(0))
+    who = sender(here.request)
+    return repeats.once(who, lambda: act(who), lambda kept: kept.operation or here.operation(0))
 
 
 def ordered(here: Here, operation: Operation, sentence: str) -> HttpResponse:

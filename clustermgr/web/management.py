@@ -5,14 +5,15 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from clustermgr.access import require
 from clustermgr.actions import standing
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import field_finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Cluster
 from clustermgr.queries import management as queries
 from clustermgr.web.http import Here, done, enter, page
 
+RIGHTS = {"resume": "resume_cluster", "take_over": "take_over"}
 SAID = {
     "stand_down": "{cluster} stands down. Nothing is ordered or done until somebody resumes it.",
     "resume": "{cluster} is managed again.",
@@ -25,8 +26,8 @@ def management(request: HttpRequest, slug: str) -> HttpResponse:
     here = enter(request, slug)
     if request.method != "POST":
         return _page(here)
-    require(here.actor, "stand_down")
     what = request.POST.get("do", "")
+    require(here.actor, RIGHTS.get(what, "stand_down"), here.cluster)
     try:
         _order(here, what)
     except ActionRefused as refusal:

@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from clustermgr.access import require
+from clustermgr.access import Actor
 from clustermgr.actions import vms
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.states import OfflineAction, OperationKind
 from clustermgr.core.words import KINDS, OFFLINE_ACTIONS
@@ -46,11 +47,11 @@ def move(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     kind = _kind(request.POST.get("kind") or request.GET.get("kind", ""))
     if kind is None:
         raise ActionRefused(finding("field", message=NO_KIND), status=422)
-    require(here.actor, VERBS[kind])
+    require(here.actor, VERBS[kind], vm)
     if request.method != "POST":
         return _dialog(here, vm, kind)
     try:
-        operation = once(here, lambda: _order(here, vm, kind))
+        operation = once(here, lambda who: _order(here, who, vm, kind))
     except ActionRefused as refusal:
         return _dialog(here, vm, kind, refusal)
     target = operation.target.name if operation.target else "the best node"
@@ -62,22 +63,22 @@ def _kind(text: str) -> OperationKind | None:
     return OperationKind(text or OperationKind.LIVE_MIGRATION) if text in {"", *VERBS} else None
 
 
-def _order(here: Here, vm: Vm, kind: OperationKind) -> Operation:
+def _order(here: Here, who: Actor, vm: Vm, kind: OperationKind) -> Operation:
     given = here.request.POST
     cut = kind == OperationKind.MOVE and given.get("offline_action") == OfflineAction.TURN_OFF
     if (cut or kind == OperationKind.QUICK_MIGRATION) and given.get("understood") != "1":
         raise ActionRefused(field_finding("understood", CONFIRM), status=422)
     target = _target(here, given.get("target", ""))
     if kind == OperationKind.LIVE_MIGRATION:
-        return vms.live_migrate(actor=here.actor, vm=vm, target=target)
+        return vms.live_migrate(actor=who, vm=vm, target=target)
     if kind == OperationKind.QUICK_MIGRATION:
-        return vms.quick_migrate(actor=here.actor, vm=vm, target=target)
+        return vms.quick_migrate(actor=who, vm=vm, target=target)
     action = given.get("offline_action", "") or vm.offline_action
     if action not in list(OfflineAction):
         names = ", ".join(OFFLINE_ACTIONS.values())
         message = f"The offline action must be one of: {names}."
         raise ActionRefused(field_finding("offline_action", message), status=422)
-    return vms.move(actor=here.actor, vm=vm, target=target, offline_action=action)
+    return vms.move(actor=who, vm=vm, target=target, offline_action=action)
 
 
 def _target(here: Here, text: str) -> Node | None:

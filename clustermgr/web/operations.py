@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from clustermgr.access import require
 from clustermgr.actions import operations as actions
+from clustermgr.actions.rights import require
 from clustermgr.core.states import OperationState
 from clustermgr.core.words import KINDS
 from clustermgr.errors import ActionRefused
@@ -46,8 +46,8 @@ def task(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     here = enter(request, slug)
-    require(here.actor, "cancel")
     found = here.operation(pk)
+    require(here.actor, "cancel", found)
     context: dict[str, object] = {"operation": operation_row(found)}
     if request.method != "POST":
         return page(here, "dialogs/cancel.html", context)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from clustermgr.access import require
+from clustermgr.access import Actor
 from clustermgr.actions import vms
+from clustermgr.actions.rights import require
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.errors import ActionRefused
 from clustermgr.models import Operation, Vm
@@ -36,12 +37,12 @@ def power(request: HttpRequest, slug: str, pk: int, name: str) -> HttpResponse:
     if name not in ORDERS:
         raise Http404(f"There is no order called “{name[:40]}”.")
     verb = BY_NAME[name]
-    require(here.actor, verb.verb)
     vm = here.vm(pk)
+    require(here.actor, verb.verb, vm)
     if request.method != "POST":
         return _dialog(here, vm, verb)
     try:
-        operation = once(here, lambda: _order(here, vm, verb))
+        operation = once(here, lambda who: _order(here, who, vm, verb))
     except ActionRefused as refusal:
         if is_part(request) and request.htmx.target != "dialog-body":
             raise
@@ -49,12 +50,12 @@ def power(request: HttpRequest, slug: str, pk: int, name: str) -> HttpResponse:
     return ordered(here, operation, DONE[name].format(vm=vm.name))
 
 
-def _order(here: Here, vm: Vm, verb: Verb) -> Operation:
+def _order(here: Here, who: Actor, vm: Vm, verb: Verb) -> Operation:
     given = here.request.POST
     if verb.confirm == 2 and given.get("understood") != "1":
         raise ActionRefused(field_finding("understood", CONFIRM), status=422)
     options = {"forced": given.get("forced") == "1"} if verb.extra == "forced" else {}
-    return ORDERS[verb.name](actor=here.actor, vm=vm, **options)
+    return ORDERS[verb.name](actor=who, vm=vm, **options)
 
 
 def _dialog(here: Here, vm: Vm, verb: Verb, refusal: ActionRefused | None = None) -> HttpResponse:

@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from clustermgr.access import require
 from clustermgr.actions import drift as actions
+from clustermgr.actions.rights import require
 from clustermgr.core.drift import FIELDS, OTHER, Bucket, text
 from clustermgr.core.findings import finding
 from clustermgr.errors import ActionRefused
@@ -29,7 +29,7 @@ def refresh(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     vm = here.vm(pk)
     if request.method != "POST":
         return _page(here, vm)
-    require(here.actor, "refresh")
+    require(here.actor, "refresh", vm)
     try:
         fields = _accept(here, vm)
     except ActionRefused as refusal:

@@ -24,7 +24,7 @@ def remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _dialog(here, vm)
     try:
         typed = request.POST.get("typed", "")[:200]
-        operation = once(here, lambda: remove_role(actor=here.actor, vm=vm, typed=typed))
+        operation = once(here, lambda who: remove_role(actor=who, vm=vm, typed=typed))
     except ActionRefused as refusal:
         return _dialog(here, vm, refusal)
     sentence = f"Removing {vm.name} from {here.cluster.name} was ordered."

@@ -7,18 +7,18 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from clustermgr.access import require
 from clustermgr.actions import repeats
+from clustermgr.actions.rights import require
 from clustermgr.actions.settings import change_settings
 from clustermgr.core.settings_rules import FIELDS, HOST_FIELDS, LABELS
 from clustermgr.core.states import VmState
 from clustermgr.core.words import OFFLINE_ACTIONS
 from clustermgr.errors import ActionRefused
-from clustermgr.models import Vm
+from clustermgr.models import Operation, Vm
 from clustermgr.queries.roles import whole
 from clustermgr.queries.rows import vm_rows
 from clustermgr.web.fields import Sent, read
-from clustermgr.web.http import Here, done, enter, ordered, page
+from clustermgr.web.http import Here, done, enter, ordered, page, sender
 from clustermgr.web.words import PRIORITIES
 
 HINTS = {
@@ -36,25 +36,29 @@ ACTION_HINTS = {"turn_off": "Like pulling the plug: data loss may occur."}
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     here = enter(request, slug)
-    require(here.actor, "change_settings")
     vm = here.vm(pk)
+    require(here.actor, "change_settings", vm)
     if request.method != "POST":
         return _form(here, vm)
     base, given = read(request.POST, FIELDS)
-    # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
-    changes = {name: value for name, value in given.items() if value != base[name]}
-    version = whole(request.POST.get("version", "")) or 0
     try:
-        operation = repeats.once(
-            here.actor,
-            lambda: change_settings(actor=here.actor, vm=vm, version=version, changes=changes, base=base),
-            lambda kept: kept.operation,
-        )
+        operation = _order(request, vm, base, given)
     except ActionRefused as refusal:
         return _form(here, vm, Sent(given, base, refusal))
     if operation is None:
         return done(here, f"Settings of {vm.name} were saved.", "role", vm.pk)
     return ordered(here, operation, f"The new settings of {vm.name} are being applied.")
+
+
+def _order(request: HttpRequest, vm: Vm, base: dict[str, str], given: dict[str, str]) -> Operation | None:
+    # A field that was not touched is no wish: it must not undo what somebody else did meanwhile.
+    changes = {name: value for name, value in given.items() if value != base[name]}
+    version, who = whole(request.POST.get("version", "")) or 0, sender(request)
+    return repeats.once(
+        who,
+        lambda: change_settings(actor=who, vm=vm, version=version, changes=changes, base=base),
+        lambda kept: kept.operation,
+    )
 
 
 def _form(here: Here, vm: Vm, sent: Sent = FRESH) -> HttpResponse:

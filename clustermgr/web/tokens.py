@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from clustermgr.access import RANK, Actor, require
+from clustermgr.access import RANK, Actor
 from clustermgr.actions import tokens as actions
+from clustermgr.actions.rights import require
 from clustermgr.core.states import Role
 from clustermgr.errors import ActionRefused
 from clustermgr.queries import find
