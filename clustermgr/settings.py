@@ -86,6 +86,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "clustermgr.monitor.requests.RequestMiddleware",
+    "clustermgr.web.text.NoNulMiddleware",
     "clustermgr.web.transport.TransportMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

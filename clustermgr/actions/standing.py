@@ -12,7 +12,7 @@ from clustermgr.actions import claims
 from clustermgr.actions._ledger import Change, audit, change
 from clustermgr.actions.operations import ADMIT, URGENT, cancel_unbegun
 from clustermgr.actions.rights import require
-from clustermgr.core import stamps
+from clustermgr.core import names, stamps
 from clustermgr.core.findings import field_finding, finding
 from clustermgr.core.markers import Marker
 from clustermgr.core.readings import Config
@@ -46,9 +46,10 @@ def stand_down(*, actor: Actor, cluster: Cluster, reason: str) -> Cluster:
     """
     require(actor, "stand_down", cluster)
     reason = " ".join(reason.split())[:300]
-    if not reason:
-        missing = field_finding("reason", "Say why: everybody who opens the cluster reads it.")
-        raise ActionRefused(missing, status=422)
+    wrong = names.unseen(reason, "A reason has", "the reason")
+    if not reason or wrong:
+        said = field_finding("reason", wrong or "Say why: everybody who opens the cluster reads it.")
+        raise ActionRefused(said, status=422)
     with change(cluster.pk) as tx:
         row = Cluster.objects.get(pk=cluster.pk)
         if row.stood_down_at is None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from ninja import Header, Schema
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StrictInt, StringConstraints
 
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 
@@ -14,6 +14,8 @@ NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 Ref = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_CONTROLS)]
 Text = Annotated[str, StringConstraints(max_length=100, pattern=NO_CONTROLS)]
 Id = Annotated[int, Field(ge=1, le=999_999_999_999_999)]
+#: The same within a body, where true is no 1 and "1" is a text.
+Number = Annotated[StrictInt, Field(ge=1, le=999_999_999_999_999)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 #: An order sent again with the same key is answered as before and done once (repeats.py).

@@ -1,4 +1,4 @@
-"""What a name that people give may hold: what can be seen, and be told apart from another name. Pure."""
+"""What a name or another text that people give may hold: what can be seen, and be told apart. Pure."""
 
 from __future__ import annotations
 
@@ -27,12 +27,8 @@ def tidy(name: str) -> str:
 
 def trouble(name: str, whose: str, longest: int) -> str:
     """The rule that a tidy name breaks and what to do, as a sentence; or nothing. `whose`: "A token's"."""
-    for at, char in enumerate(name, start=1):
-        if _is_unseen(char):
-            return (
-                f"{whose} name has no invisible, control or direction characters; character {at} is "
-                f"{_called(char)}. Type the name by hand instead of pasting it."
-            )
+    if wrong := unseen(name, f"{whose} name has", "the name"):
+        return wrong
     if not 1 <= len(name) <= longest:
         return f"{whose} name has 1 to {longest} characters; this one has {len(name)}."
     if not any(char.isalnum() for char in name):
@@ -42,6 +38,17 @@ def trouble(name: str, whose: str, longest: int) -> str:
             f"In {whose[0].lower()}{whose[1:]} name each accent stands on a letter, at most {_MOST_MARKS} of "
             "them on one. Leave out those that are too many."
         )
+    return ""
+
+
+def unseen(text: str, who_has: str, what: str, *, also: str = "") -> str:
+    """The same rule for any text ("A reason has", "the reason"). `also`: unseen ones that it may hold."""
+    for at, char in enumerate(text, start=1):
+        if char not in also and _is_unseen(char):
+            return (
+                f"{who_has} no invisible, control or direction characters; character {at} is "
+                f"{_called(char)}. Type {what} by hand instead of pasting it."
+            )
     return ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clustermgr.core.findings import Finding, field_finding
+from clustermgr.core.names import unseen
 from clustermgr.core.states import OfflineAction, Priority
 from clustermgr.core.words import memory
 
@@ -23,6 +24,8 @@ LABELS = {
 }
 MIN_MEMORY_MIB = 32  # Hyper-V's least, ui.md 4
 MAX_NOTES_BYTES = 8 * 1024
+#: Lines, columns, the blanks of word processors and other languages, and what joins letters and emoji.
+IN_NOTES = "\n\t\u00a0\u202f\u3000\u200c\u200d\ufe0f"
 
 
 def clean(
@@ -88,12 +91,8 @@ def _notes(raw: Any) -> tuple[str | None, str]:
     size = len(text.encode())
     if size > MAX_NOTES_BYTES:
         return None, f"Notes can hold 8 kB; these have {size / 1024:,.1f} kB. Shorten them."
-    if any(ord(char) < 32 and char not in "\n\t" for char in text):
-        return (
-            None,
-            "Notes must not contain control characters. Remove them (they often come from a copy and paste).",
-        )
-    return text, ""
+    wrong = unseen(text, "Notes have", "them", also=IN_NOTES)
+    return (None, wrong) if wrong else (text, "")
 
 
 def whole(raw: Any) -> int | None:

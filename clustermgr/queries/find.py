@@ -37,6 +37,8 @@ def node(cluster: Cluster, ref: str, *, status: int = 404) -> Node:
 def meant(words: Mapping[str, Any]) -> Cluster | Node | Vm | Operation | None:
     """What the words of an address name, as far as it exists: the cluster at least, if there is one."""
     found: Cluster | Node | Vm | Operation | None = None
+    if any(ord(char) < 32 for word in words.values() for char in str(word)):
+        return None  # it names nothing, and PostgreSQL would not even look
     with suppress(ActionRefused):
         found = here = cluster(str(words.get("cluster", "")))
         if "vm" in words:

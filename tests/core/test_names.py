@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustermgr.core import names
+from clustermgr.core import names, settings_rules
 
 
 def of_token(name: str) -> str:
@@ -67,3 +67,10 @@ def test_a_nodes_name_is_of_plain_letters(name: str) -> None:
 
 def test_the_audit_shows_what_can_be_seen_of_it() -> None:
     assert names.seen_part("we\u200bb\u202e") == "web"
+
+
+def test_notes_may_hold_lines_and_emoji_and_no_direction() -> None:
+    for good in ("two\nlines\tand a\u00a0blank", "\u26a0\ufe0f \U0001f469\u200d\U0001f4bb"):
+        assert settings_rules.clean({"notes": good}, node="n", node_memory_mib=1, node_cpus=1)[1] == []
+    (found,) = settings_rules.clean({"notes": "a\u202eb"}, node="n", node_memory_mib=1, node_cpus=1)[1]
+    assert "character 2 is U+202E" in found.sentence

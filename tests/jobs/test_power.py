@@ -131,7 +131,7 @@ def test_what_was_pending_counts_after_a_cold_start_alone(stage: Stage) -> None:
         ({"vcpus": "0"}, "between 1 and 16, the processors of n1"),
         ({"vcpus": True}, "whole number"),
         ({"notes": "x" * 9000}, "Notes can hold 8 kB"),
-        ({"notes": "bell \x07"}, "control characters"),
+        ({"notes": "bell \x07"}, "Notes have no invisible, control or direction characters"),
         ({"priority": "urgent"}, "must be one of: high, medium, low, no auto start"),
         ({"colour": "red"}, "is not a setting"),
     ],

@@ -51,7 +51,11 @@ def test_what_the_host_keeps_becomes_a_task(world: SimpleNamespace, ana: Client)
         ("vcpus", "1e3", "Processors must be a whole number"),
         ("vcpus", "٣", "Processors must be a whole number"),
         ("notes", "x" * 9000, "Notes can hold 8 kB"),
-        ("notes", "bell \x07", "Notes must not contain control characters"),
+        (
+            "notes",
+            "bell \x07",
+            "Notes have no invisible, control or direction characters",
+        ),
         ("priority", "urgent", "Startup priority must be one of"),
         ("offline_action", "<script>", "Offline action must be one of"),
     ],

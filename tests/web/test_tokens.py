@@ -35,7 +35,7 @@ def test_a_token_is_made_and_its_secret_shown_once(as_: Any) -> None:
     [
         ({"name": ""}, "Give the token a name that says what uses it."),
         ({"name": "x" * 61}, "A token's name has 1 to 60 characters; this one has 61."),
-        ({"name": "a\x00b"}, "character 2 is U+0000"),
+        ({"name": "a\x01b"}, "character 2 is U+0001"),
         ({"name": "a\u3164b"}, "character 2 is U+3164 (hangul filler). Type the name by hand"),
         ({"days": "0"}, "A token is good for 1 to 366 days."),
         ({"days": "soon"}, "A token is good for 1 to 366 days."),
