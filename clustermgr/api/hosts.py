@@ -19,7 +19,7 @@ from clustermgr.api.clusters import show_cluster
 from clustermgr.api.nodes import router, show_node
 from clustermgr.api.repeats import once
 from clustermgr.api.shapes import ClusterDetail, Evicted, NodeDetail, NodeTest, or_problem
-from clustermgr.api.values import NO_CONTROLS, Body, Id, Ref
+from clustermgr.api.values import NO_CONTROLS, Body, Id, Number, Ref
 from clustermgr.core.addresses import LONGEST
 from clustermgr.ports import clock
 from clustermgr.queries import find, hosts
@@ -83,7 +83,7 @@ class KeyOrder(Body):
 class TestOrder(Body):
     """`test`: one that is ready."""
 
-    test: Id
+    test: Number
 
 
 class EvictOrder(Body):

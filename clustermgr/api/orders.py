@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from clustermgr.actions import drift as drifts
 from clustermgr.actions import removal, vms
@@ -15,7 +15,7 @@ from clustermgr.actions.repeats import Kept
 from clustermgr.api.auth import actor, needs
 from clustermgr.api.repeats import once
 from clustermgr.api.shapes import Ordered, VmDetail, or_problem
-from clustermgr.api.values import NO_CONTROLS, Body, Id, Ref
+from clustermgr.api.values import NO_CONTROLS, Body, Number, Ref
 from clustermgr.api.vms import show_vm
 from clustermgr.core.settings_rules import FIELDS
 from clustermgr.core.states import OfflineAction
@@ -29,7 +29,7 @@ ACCEPTED = or_problem(Ordered, 202)
 class Target(Body):
     """`target`: a node by id or name; left out: the best one."""
 
-    target: Id | Ref | None = None
+    target: Number | Ref | None = None
 
 
 class MoveOrder(Target):
@@ -50,9 +50,9 @@ class SettingsOrder(Body):
     A field that somebody else changed since is a conflict (409); other fields merge.
     """
 
-    version: Id
-    changes: dict[Ref, int | str] = Field(min_length=1, max_length=len(FIELDS))
-    base: dict[Ref, int | str] = Field(default_factory=dict, max_length=len(FIELDS))
+    version: Number
+    changes: dict[Ref, StrictInt | str] = Field(min_length=1, max_length=len(FIELDS))
+    base: dict[Ref, StrictInt | str] = Field(default_factory=dict, max_length=len(FIELDS))
 
 
 class RemovalOrder(Body):

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 from ninja.responses import Status
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from clustermgr.actions import tokens as actions
 from clustermgr.actions.repeats import Kept
@@ -30,7 +30,7 @@ class TokenOrder(Body):
 
     name: str = Field(min_length=1, max_length=actions.LONGEST_NAME, pattern=NO_CONTROLS)
     role: Role
-    days: int = Field(default=90, ge=1, le=actions.LONGEST_DAYS)
+    days: StrictInt = Field(default=90, ge=1, le=actions.LONGEST_DAYS)
 
 
 def _made(request: HttpRequest, kept: Kept, *, order: TokenOrder) -> Any:

@@ -167,3 +167,20 @@ def test_a_broken_database_is_one_sentence(world: SimpleNamespace, admin: Caller
     monkeypatch.setattr("clustermgr.queries.overview.clusters", gone)
     answer = admin.get("/clusters")
     assert (answer.status_code, answer.body["findings"][0]["code"]) == (503, "database_gone")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/clusters/c1/vms/web01/live-migrate", {"target": True}),
+        ("PATCH", "/clusters/c1/vms/off01/settings", {"version": 1, "changes": {"vcpus": True}}),
+        ("PATCH", "/clusters/c1/vms/off01/settings", {"version": True, "changes": {"vcpus": 3}}),
+        ("PATCH", "/clusters/c1/vms/off01/settings", {"version": 1, "changes": {"memory_mib": 4096.0}}),
+        ("POST", "/clusters/c1/nodes", {"test": True}),
+        ("POST", "/tokens", {"name": "x", "role": "viewer", "days": True}),
+    ],
+)
+def test_true_is_no_number(method: str, path: str, body: Any, world: SimpleNamespace, admin: Caller) -> None:
+    answer = admin(method, path, body)
+    in_shape(answer)
+    assert (answer.status_code, answer.body["findings"][0]["code"]) == (422, "wrong_value")
