@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("clustermgr", "0011_node_restored_at"),
+        ("clustermgr", "0012_claim"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
