@@ -14,6 +14,7 @@
   const kept = new Map();      // subject -> newest figures, to lay over parts that were rendered earlier
   const fetching = new Map();  // region id -> true when it must be fetched once more
   const wanted = new Set();    // ids of stale regions
+  const held = new Map();      // id -> the newest row for a part that waits for the answer to an order
   let socket = null, tries = 0, retry = 0, poller = 0, watchdog = 0, flush = 0, fetchedAt = 0, frame = 0;
   let inbox = [], at = null, assets = null, outdated = false, over = false;
 
@@ -112,6 +113,10 @@
       || (field.tagName === "SELECT" ? [...field.options].some((o) => o.selected !== o.defaultSelected && field.dataset.touched)
         : "defaultValue" in field && field.value !== field.defaultValue));
   }
+
+  /* A part from which an order is on its way stays until the answer: what htmx puts beside it (toasts, the dock)
+     is looked for from there, and a button that is gone has no page around it. */
+  const asking = (part) => part.matches(".htmx-request") || part.querySelector(".htmx-request") !== null;
 
   function offer(part, act) {
     const id = `${part.id}-changed`;
@@ -220,9 +225,16 @@
     }
     const old = document.getElementById(fresh.id);
     if (!old || old.tagName !== fresh.tagName) { return null; }
+    if (asking(old)) { held.set(fresh.id, text); return fresh; }
     if (edited(old)) { offer(old, () => { const now = document.getElementById(fresh.id); if (now) { swap(now, fresh); } }); return fresh; }
     return swap(old, fresh);
   }
+
+  document.addEventListener("htmx:afterRequest", () => {
+    const rows = [...held.values()];
+    held.clear();
+    rows.forEach(row);
+  });
 
   // -- regions that fetch themselves ----------------------------------------------------------------------
 
@@ -270,6 +282,7 @@
       if (!fresh || !now || now.dataset.url !== region.dataset.url) { return; }
       settle(fresh);  // as this page would show it, so that only what says something new counts as changed
       if (fresh.isEqualNode(now)) { return; }
+      if (asking(now)) { fetching.set(id, true); return; }
       if (!anyway && edited(now)) { offer(now, () => refetch(id, true)); } else { swap(now, fresh); }
       if (fresh.dataset.age !== now.dataset.age) { stale(["*"]); }  // nobody tells that states grow old
     } finally {

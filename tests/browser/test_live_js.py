@@ -302,3 +302,27 @@ def test_a_look_without_an_answer_ordered_nothing(page: Any) -> None:
     Stub(page, UNANSWERED)
     page.evaluate(SAY, ["htmx:sendError", "get"])
     assert page.inner_text("#toasts div div") == "The console does not answer. Try again in a moment."
+
+
+def test_a_row_from_which_an_order_is_on_its_way_waits_for_the_answer(page: Any) -> None:
+    stub = Stub(page, LIST)
+    page.evaluate("document.getElementById('vm-7-row').classList.add('htmx-request')")
+    stub.send(html=[ROW.format(name="web01 (old news)", percent=40)])
+    stub.send(html=[ROW.format(name="web01 (new)", percent=50)])
+    assert page.inner_text("th") == "web01"
+    page.evaluate(
+        "document.getElementById('vm-7-row').classList.remove('htmx-request');"
+        "document.body.dispatchEvent(new Event('htmx:afterRequest', { bubbles: true }))"
+    )
+    assert page.inner_text("th") == "web01 (new)"
+
+
+def test_a_region_from_which_an_order_is_on_its_way_is_fetched_again_after_it(page: Any) -> None:
+    stub = Stub(page, FORM.format(text="Before."))
+    stub.answers["/form"] = FORM.format(text="After.")
+    page.evaluate("document.getElementById('b').classList.add('htmx-request')")
+    stub.send(stale=["vm:7"])
+    page.wait_for_function("() => clustermgrLive.fetched > 0")
+    assert page.inner_text("#form p") == "Before."
+    page.evaluate("document.getElementById('b').classList.remove('htmx-request')")
+    page.wait_for_selector("text=After.")
