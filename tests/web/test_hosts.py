@@ -112,6 +112,18 @@ def test_the_form_sent_twice_is_one_test(ana: Client, world: SimpleNamespace) ->
     assert (first == again, Candidate.objects.count()) == (True, 2)
 
 
+@pytest.mark.parametrize(
+    "other", [{"address": "qemu+ssh://root@hv-10.example/system"}, {"ssh_key": KEY + KEY}]
+)
+def test_another_form_under_its_key_tests_nothing(
+    ana: Client, world: SimpleNamespace, other: dict[str, Any]
+) -> None:
+    begin(ana, world, key="k")
+    page = begin(ana, world, key="k", **other)
+    assert (page.status_code, "sent before with another order" in text_of(page)) == (409, True)
+    assert Candidate.objects.count() == 2
+
+
 def test_going_back_keeps_input_and_key(ana: Client, world: SimpleNamespace) -> None:
     begin(ana, world)
     row = newest()
