@@ -199,6 +199,13 @@ def test_a_second_handshake_tells_another_ca_and_never_raises(tmp_path: Path) ->
             Refused,
             "another host key",
         ),
+        (
+            "Cannot recv data: No ED25519 host key is known for hv-01 and you have requested strict checking."
+            "\r\nHost key verification failed.: Connection reset by peer",
+            Refused,
+            "Nobody has confirmed",
+        ),
+        ("No RSA host key is known for pinned and you have requested", Refused, "another host key"),
         ("root@hv: Permission denied (publickey).: Connection reset by peer", Refused, "authorized_keys"),
         (
             "helper: cannot connect to '/run/libvirt-sock': Permission denied",

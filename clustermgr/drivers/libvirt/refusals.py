@@ -6,14 +6,20 @@ import re
 
 from clustermgr.drivers.contract import AgentDown, DriverError, HostUnreachable, Refused
 from clustermgr.drivers.libvirt import handshake
+from clustermgr.drivers.libvirt.signin import ALIAS
 
 CHANGED_KEY = (
     "The host shows another host key than the pinned one. Somebody installed it anew, or another machine"
     " answers in its place. If you know why, test the connection again, compare the new key and confirm it."
 )
+UNKNOWN_KEY = (
+    "Nobody has confirmed this host's key yet. Test the connection from here, compare the key that is shown"
+    " and confirm it, or put it into the known hosts of the workers' account."
+)
 #: What is said -> what it means. The first that fits counts. Seen with libvirt 9.0, OpenSSH 9.2, GnuTLS 3.7.
 KNOWN: tuple[tuple[str, type[DriverError], str], ...] = (
-    # ssh
+    # ssh; what it says of a pinned key names the alias under which it is pinned
+    (rf"host key is known for (?!{ALIAS}\b)", Refused, UNKNOWN_KEY),
     (r"Host key verification failed|REMOTE HOST IDENTIFICATION|host key is known for", Refused, CHANGED_KEY),
     (
         r"no matching host key type",
