@@ -152,18 +152,18 @@ def _called(work: Work, node: Node, sight: DomainSight | None, path: str) -> flo
 
 
 def _spent(work: Work, node: Node, sight: DomainSight | None, path: str) -> float:
-    """All that the VM has in memory is in this copy: while the file cannot be deleted it waits, paused."""
+    """All that the VM has in memory is in this copy: while the file cannot be deleted it waits, paused. The
+    file goes in any case: who knows whether that copy was resumed for a moment."""
     op = work.operation
-    if sight is None or not sight.has_process:
-        if work.same_for("gone") < SETTLE_S:
-            return SAMPLE_S
+    said = saved_files.spend(work, node, path)
+    if not said:
+        leases.step(op, step="resume", wait_reason="", vm_values={"saved_file": "", "saved_spent": False})
+        return 0.0
+    if (sight is None or not sight.has_process) and work.same_for("gone") >= SETTLE_S:
         raise Trouble(f"{op.vm.name} stopped on {node.name} before it could run.")
-    if said := saved_files.spend(work, node, path):
-        work.note(f"{op.vm.name} waits, paused, until its saved state {path} is deleted. {said}")
-        leases.renew(op)
-        return SILENT_S
-    leases.step(op, step="resume", wait_reason="", vm_values={"saved_file": "", "saved_spent": False})
-    return 0.0
+    work.note(f"{op.vm.name} waits, paused, until its saved state {path} is deleted. {said}")
+    leases.renew(op)
+    return SILENT_S
 
 
 def _resume(work: Work, node: Node, sight: DomainSight | None, path: str) -> float | None:

@@ -164,6 +164,16 @@ def test_a_copy_that_is_turned_off_while_it_waits_ends_that_and_its_file_is_not_
     assert stage.vm("web").saved_file == ""
 
 
+def test_the_file_of_a_copy_that_is_gone_is_deleted_all_the_same(stage: Stage, restores: Restores) -> None:
+    """It may have run for a moment: its disks are newer than the file then."""
+    vm = saved(stage, "web")
+    work = until_spent(stage, vms.start(actor=stage.actor, vm=vm))
+    connect("lab", "lab:n1").destroy(vm.uuid)
+    killing.finish(stage, work)
+    assert stage.world.saved_file(vm.uuid) == ""
+    assert (stage.vm("web").saved_file, stage.where("web")) == ("", {})
+
+
 def test_a_file_that_its_own_node_cannot_delete_is_deleted_through_another(
     stage: Stage, restores: Restores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
