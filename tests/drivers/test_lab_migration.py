@@ -170,8 +170,10 @@ def test_a_failed_migration_leaves_a_definition_that_the_target_had(case: Case) 
 def test_when_the_path_is_cut_the_source_gives_up_and_the_vm_runs_on(case: Case, end: str) -> None:
     handle = case.migrate()
     case.after(COPYING).faults.cut(end)
-    assert case.after(4).outcome(handle) is HandleState.RUNNING
-    assert case.after(2).outcome(handle) is HandleState.FAILED
+    # The caller hears of the source's own silence that his call is lost, and of the target's how it ends.
+    lost = HandleState.LOST if end == "n1" else None
+    assert case.after(4).outcome(handle) is (lost or HandleState.RUNNING)
+    assert case.after(2).outcome(handle) is (lost or HandleState.FAILED)
     assert case.where() == {"n1": "running", "n2": "incoming"}
     assert case.after(30).where() == {"n1": "running"}
 
@@ -195,7 +197,7 @@ def test_a_cut_in_the_middle_of_the_switch_gives_the_vm_back_to_the_source(case:
 def test_a_daemon_that_dies_ends_the_migration_and_not_the_vm(case: Case, end: str) -> None:
     handle = case.migrate()
     case.after(COPYING).faults.agent_off(end)
-    assert handle.poll()[0] is HandleState.FAILED
+    assert handle.poll()[0] is (HandleState.LOST if end == "n1" else HandleState.FAILED)
     assert case.after(31).where() == {"n1": "running"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clustermgr.core.states import OperationState, VmState
+from clustermgr.models import WatchShard
+from clustermgr.ports import clock
 from tests import worlds
 from tests.api.conftest import token_of
 from tests.bench import addresses
@@ -36,7 +39,8 @@ def grown(world: SimpleNamespace) -> None:
 
 @pytest.fixture
 def counts(world: SimpleNamespace, ana: Client) -> Callable[[], dict[str, int]]:
-    """`counts()`: queries by the name of what was asked for."""
+    """`counts()`: queries by the name of what was asked for, while the watch looks, however long it takes."""
+    WatchShard.objects.update(heard_at=clock().now() + timedelta(hours=1))
     ids = {"vm": world.web01.pk, "node": world.one.pk, "operation": world.task.pk, "event": world.event.pk}
     token = token_of(worlds.user("tess", "administrator"))
 
