@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -24,7 +23,8 @@ NODES_HEARD_S = 5.0
 def take(cluster_id: int, owner: str) -> bool:
     """Become the one watcher of a cluster; False while another's lease runs. With it a session begins."""
     now = clock().database_now()
-    free = Q(lease_owner="") | Q(lease_expires__isnull=True) | _over("lease_expires", now)
+    _not_ahead()
+    free = Q(lease_owner="") | Q(lease_expires__isnull=True) | Q(lease_expires__lte=now)
     epoch = standing.installation().epoch
     with transaction.atomic(durable=True):
         taken = WatchShard.objects.filter(free, cluster=cluster_id).update(
@@ -61,7 +61,8 @@ def due() -> list[int]:
     """Clusters that nobody watches; each is named at most once per lease time."""
     now = clock().database_now()
     _shards_for_all()
-    stale = Q(lease_expires__isnull=True) | _over("lease_expires", now)
+    _not_ahead()
+    stale = Q(lease_expires__isnull=True) | Q(lease_expires__lte=now)
     ago = now - timedelta(seconds=LEASE_S)
     unsent = Q(sent_at__isnull=True) | Q(sent_at__lte=ago) | Q(sent_at__gt=now + timedelta(seconds=1))
     candidates = WatchShard.objects.filter(stale & unsent).values_list("pk", "cluster_id")
@@ -72,10 +73,10 @@ def due() -> list[int]:
     ]
 
 
-def _over(column: str, now: Any) -> Q:
-    """The lease has run out; or it ends later than one taken now: the clock was set back."""
-    longest = now + timedelta(seconds=LEASE_S + 1)
-    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": longest})
+def _not_ahead() -> None:
+    """As `leases.not_ahead`: a clock that was set back keeps no dead watcher's lease alive."""
+    latest = clock().database_now() + timedelta(seconds=LEASE_S)
+    WatchShard.objects.filter(lease_expires__gt=latest).update(lease_expires=latest)
 
 
 def _shards_for_all() -> None:
