@@ -117,7 +117,7 @@ class Change:
             values["state_since"] = self.now
         if vm.pending and state in ENDED:
             values["pending"] = {}
-        self.update(vm, state=state, state_reason=reason, observed_at=self.now, **values)
+        self.update(vm, state=state, state_reason=reason[:300], observed_at=self.now, **values)
 
 
 class StoodDown(ActionRefused):

@@ -153,7 +153,7 @@ def _adopt(tx: Change, node: Node, seen: Seen, config: Config, hint: Mapping[str
         volume=of_disks(list(Volume.objects.filter(cluster=node.cluster_id)), agreed),
         state=seen.state,
         state_since=tx.now,
-        state_reason=seen.reason if seen.state == "failed" else "",
+        state_reason=seen.reason[:300] if seen.state == "failed" else "",
         observed_at=config.began,
         started_at=seen.started_at or (config.began if seen.process else None),
         started_seen=seen.process and seen.started_at is None,

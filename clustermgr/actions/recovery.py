@@ -142,7 +142,7 @@ def _leave(vm: Vm, reason: str, now: datetime) -> bool:
     # One that was removed from the cluster meanwhile is nobody's business any more.
     with contextlib.suppress(ActionRefused), change(vm.cluster_id) as tx:
         if vm.state_reason != reason:
-            tx.update(vm, state_reason=reason)
+            tx.update(vm, state_reason=reason[:300])
             tx.event("vm_left_failed", level=Level.ERROR, vm=vm, node=vm.owner, reason=reason)
         elif now >= retry_at:
             tx.update(vm, restarts=0, restarts_since=None, failovers=0, failovers_since=None, state_since=now)

@@ -51,7 +51,7 @@ def _judgement(tx: Change, nodes: Mapping[int, Node], vm: Vm, judged: Judgement)
         values["saved_spent"] = True
     if judged.owner != before:
         values |= at_another_host(vm)
-    tx.set_vm_state(vm, judged.state, judged.reason[:300], **values)
+    tx.set_vm_state(vm, judged.state, judged.reason, **values)
     _holders(tx, vm, before, judged)
     for happening in judged.happenings:
         params: dict[str, Any] = dict(happening.params)
