@@ -138,11 +138,12 @@ def _age(since: datetime | None, now: datetime) -> float | None:
 
 def _leave(vm: Vm, reason: str, now: datetime) -> bool:
     """Say once why it is left failed; after an hour its counts start afresh."""
+    reason = reason[:300]
     retry_at = vm.state_since + timedelta(seconds=RETRY_AFTER_S)
     # One that was removed from the cluster meanwhile is nobody's business any more.
     with contextlib.suppress(ActionRefused), change(vm.cluster_id) as tx:
         if vm.state_reason != reason:
-            tx.update(vm, state_reason=reason[:300])
+            tx.update(vm, state_reason=reason)
             tx.event("vm_left_failed", level=Level.ERROR, vm=vm, node=vm.owner, reason=reason)
         elif now >= retry_at:
             tx.update(vm, restarts=0, restarts_since=None, failovers=0, failovers_since=None, state_since=now)
