@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import F
+
 from clustermgr.actions import leases
 from clustermgr.actions.seen_vms import columns
 from clustermgr.core.drift import pending
@@ -52,7 +54,7 @@ def settings(work: Work) -> float | None:
             **columns(vm, now, list(applied)),
             **rest,
             "pending": waiting,
-            "config_version": vm.config_version + 1,
+            "config_version": F("config_version") + 1,
         },
         params={"fields": ", ".join(LABELS[name] for name in done)},
     )

@@ -41,7 +41,7 @@ class EventFilter:
             level=level if level in list(Level) else "",
             node=whole(query.get("node", "")),
             role=whole(query.get("role", "")),
-            q=query.get("q", "").replace("\x00", "").strip()[:100],
+            q=query.get("q", "").strip()[:100],
             before=whole(query.get("before", "")),
         )
 

@@ -35,7 +35,7 @@ class TaskFilter:
     def read(cls, query: Mapping[str, str], name: str) -> TaskFilter:
         state, kind = query.get("state", ""), query.get("kind", "")
         return cls(
-            q=query.get("q", "").replace("\x00", "").strip()[:100],
+            q=query.get("q", "").strip()[:100],
             state=state if state in list(OperationState) else "",
             kind=kind if kind in list(OperationKind) else "",
             mine=name if query.get("mine") == "1" else "",

@@ -53,7 +53,7 @@ class RoleFilter:
         key = sort.removeprefix("-")
         state = query.get("state", "")
         return cls(
-            q=query.get("q", "").replace("\x00", "").strip()[:100],
+            q=query.get("q", "").strip()[:100],
             state=state if state in list(VmState) else "",
             node=whole(query.get("node", "")),
             attention=query.get("attention") == "1",

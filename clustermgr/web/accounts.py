@@ -28,7 +28,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if is_part(request):
         return sign_in_again(request)
     target = _inside(request, request.POST.get("next") or request.GET.get("next", ""))
-    name = request.POST.get("username", "").replace("\x00", "").strip()[:150]
+    name = request.POST.get("username", "").strip()[:150]
     context = {"next": target, "username": name}
     if request.method != "POST":
         if request.user.is_authenticated:

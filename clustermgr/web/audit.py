@@ -13,7 +13,7 @@ from clustermgr.web.http import enter, page
 @require_safe
 def audit(request: HttpRequest, slug: str) -> HttpResponse:
     here = enter(request, slug, "view_audit")
-    q = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    q = request.GET.get("q", "").strip()[:100]
     refused = request.GET.get("refused") == "1"
     found = queries.audit_list(here.cluster, q, refused, whole(request.GET.get("before", "")))
     return page(here, "audit.html", {"found": found, "q": q, "refused": refused})
