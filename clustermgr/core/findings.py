@@ -57,6 +57,8 @@ SENTENCES: dict[str, str] = {
     "{known}). A host is one node. Give another address, or evict {node} first.",
     "host_is_other": "Another host ({found}) answers at {address} than the one that is {node} ({known}). "
     "Give the address of {node}; a new machine is added as a new node.",
+    "lost_node_owns_roles": "{node} owns {roles} and is {state}, so they cannot be moved. Remove them from "
+    "the cluster first, which leaves them on the host as they are.",
     "node_owns_roles": "{node} owns {roles}. Move its roles to other nodes first, or remove them from the "
     "cluster.",
     "node_may_hold": "{node} is {state} and may still have a copy of {roles}. Wait until it answers and is "
@@ -73,8 +75,8 @@ SENTENCES: dict[str, str] = {
     "saved_in_cluster": "{vm} is saved. Its memory lies in {file}, which the cluster alone restores, so it "
     "would be lost. Start {vm} first.",
     # a cluster that is not managed from here now
-    "stood_down": "{cluster} stands down and takes no orders. {reason} An administrator resumes it, or takes "
-    "over its management, on its Management page.",
+    "stood_down": "{cluster} stands down and takes no orders. Reason: “{reason}” On its Management page an "
+    "administrator resumes it, or takes over its management where it stood down by itself.",
     "take_over_needed": "{cluster} stood down by itself, because it may not be the only manager. Make sure "
     "that no other one runs, then take over management.",
     "nobody_to_take_over_from": "{cluster} is managed from here, and no other manager is known. Nothing was "

@@ -117,7 +117,9 @@ def _verdict(vm: VmView, node: NodeView, found: tuple[Finding, ...], best: bool)
         return Verdict(node.id, node.name, Mark.NO, found, "", None, None)
     after = _memory_after(vm, node)
     reasons = [f"preferred owner {vm.preferred.index(node.id) + 1}"] if node.id in vm.preferred else []
-    reasons.append("most free memory" if best and not reasons else f"memory {after:.0f}% used after the move")
+    reasons.append(
+        "most free memory" if best and not reasons else f"memory {int(after)}% used after the move"
+    )
     cpu = (
         None
         if node.cpu_percent is None

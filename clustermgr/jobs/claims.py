@@ -72,7 +72,8 @@ def _claim(wanted: Claim) -> None:
     except CopyFound as found:
         standing.found_copy(wanted.cluster_id, found.volume, found.marker)
         return
-    log.info("%s is not claimed now: %s", wanted, "; ".join(troubles) or NOWHERE)
+    if troubles:
+        log.info("cluster %s: %s is not claimed now: %s", wanted.cluster_id, wanted, "; ".join(troubles))
     claims.not_held(wanted, troubles[-1] if troubles else NOWHERE)
 
 

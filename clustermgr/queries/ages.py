@@ -77,8 +77,9 @@ class VmSight:
 
     @property
     def last_known(self) -> bool:
-        """While it moves, the operation itself says how it is."""
-        return self.age == UNKNOWN and self.state != VmState.MIGRATING
+        """While it moves, the operation itself says how it is; that nobody knows is known."""
+        told = (VmState.MIGRATING, VmState.UNMONITORED, VmState.UNKNOWN)
+        return self.age == UNKNOWN and self.state not in told
 
     @property
     def measured(self) -> bool:

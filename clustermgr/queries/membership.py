@@ -48,7 +48,9 @@ def in_the_way(node: Node) -> list[Finding]:
     held = Holder.objects.filter(node=node).exclude(vm__owner=node).order_by("vm__name")
     found = []
     if roles:
-        found.append(finding("node_owns_roles", node=name, count=len(roles), roles=some(roles)))
+        code = "lost_node_owns_roles" if node.state in SILENT_STATES else "node_owns_roles"
+        state = state_word(node.state)
+        found.append(finding(code, node=name, count=len(roles), roles=some(roles), state=state))
     if copies := held.values_list("vm__name", flat=True):
         state = state_word(node.state)
         found.append(finding("node_may_hold", node=name, roles=some(copies), state=state))

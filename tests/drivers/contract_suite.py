@@ -115,7 +115,12 @@ def shared(harness: Harness) -> str:
 @pytest.fixture
 def volume(harness: Harness) -> Iterator[str]:
     name = shared(harness)
+    _without_markers(harness, name)  # of managers that other tests had on these hosts
     yield name
+    _without_markers(harness, name)
+
+
+def _without_markers(harness: Harness, name: str) -> None:
     path = next(v.path for v in harness.source.volumes() if v.name == name)
     for marker in harness.source.markers(name):
         harness.source.delete_file(f"{path}/{marker}")

@@ -64,7 +64,7 @@ def orders(world: SimpleNamespace) -> list[Any]:
 def test_each_order_is_refused_with_the_reason_and_the_fix(number: int, down: SimpleNamespace) -> None:
     world = as_found(down)
     before = list(world.c1.operations.values_list("pk", flat=True))
-    with pytest.raises(ActionRefused, match=r"takes no orders\. Two switches.*Management page"):
+    with pytest.raises(ActionRefused, match=r"takes no orders\. Reason: “Two switches.*Management page"):
         orders(world)[number]()
     assert list(world.c1.operations.values_list("pk", flat=True)) == before
     entry = AuditEntry.objects.first()

@@ -144,7 +144,7 @@ def test_a_cluster_without_anything_says_so_on_each_page(ana: Client) -> None:
     for page in ("", "roles/", "nodes/", "storage/volumes/", "networks/", "migrations/", "tasks/", "events/"):
         assert ana.get(f"/c/empty/{page}").status_code == 200
     assert "No roles yet." in text_of(ana.get("/c/empty/roles/"))
-    assert "Nothing needs attention." in text_of(ana.get("/c/empty/"))
+    assert "No nodes yet." in text_of(ana.get("/c/empty/"))
 
 
 def test_one_cluster_leads_to_itself_and_two_to_a_choice(world: SimpleNamespace, ana: Client) -> None:

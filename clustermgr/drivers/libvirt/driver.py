@@ -11,7 +11,9 @@ try:
     import libvirt  # noqa: F401
 except ImportError as missing:
     raise Unsupported(
-        "libvirt-python is not installed. Install it: .venv/bin/pip install -r requirements-libvirt.txt",
+        "The manager's machine lacks libvirt-python, which is compiled there. Install it:"
+        " apt-get install gcc pkg-config libvirt-dev python3-dev"
+        " && .venv/bin/pip install -r requirements-libvirt.txt",
         raw=str(missing),
     ) from missing
 
