@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,11 +80,19 @@ def daemon_start(layout: Layout, number: int) -> None:
     daemon = f"setsid libvirtd --listen --pid-file {DAEMON_PID} >/var/log/libvirt/out.log 2>&1"
     script = f"rm -f {DAEMON_PID}; {daemon} &"
     run(*inside(layout, number, ["sh", "-c", script]))
-    wait_until(layout.socket(number).exists, 20, f"libvirtd of {node_name(number)} does not listen")
+    wait_until(
+        lambda: _listens(layout.socket(number)), 20, f"libvirtd of {node_name(number)} does not listen"
+    )
     # libvirt takes any folder that exists for an active pool; a cluster disk is not there until activated.
     virsh = ("virsh", "-q", "-c", layout.uri(number))
     if not had_disk and f" {DISK} " in run(*virsh, "pool-list"):
         run(*virsh, "pool-destroy", DISK)
+
+
+def _listens(path: Path) -> bool:
+    """The file is there a moment before anybody listens on it."""
+    with socket.socket(socket.AF_UNIX) as door:
+        return door.connect_ex(str(path)) == 0
 
 
 def daemon_signal(layout: Layout, number: int, signal: str) -> None:
