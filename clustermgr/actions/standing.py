@@ -182,6 +182,10 @@ def _down(tx: Change, row: Cluster, reason: str, *, by: str) -> None:
 
 
 def _up(tx: Change, row: Cluster, **values: object) -> None:
+    # A rival may have been seen since the row was read; what was seen then is not wiped away.
+    as_read = Cluster.objects.filter(pk=row.pk, stood_down_by=row.stood_down_by, rivals=row.rivals)
+    if not as_read.update(rivals={}):
+        raise ActionRefused(finding("take_over_needed", cluster=row.name), status=409)
     tx.update(row, stood_down_at=None, stood_down_reason="", stood_down_by="", rivals={}, **values)
     tx.touch("health")
     tx.enqueue(ADMIT, row.pk, queue=URGENT)
