@@ -13,6 +13,7 @@ from clustermgr.drivers.contract import DoneHandle, DriverError, HandleState, Ho
 from clustermgr.jobs import work as works
 from clustermgr.jobs.operations import drive, one_step, reap
 from clustermgr.jobs.work import Work
+from clustermgr.models import Operation
 from tests.jobs.conftest import Stage
 
 #: Calls that change something on a host.
@@ -190,3 +191,18 @@ def killed_at(stage: Stage, operation: int) -> None:
         drive(operation)
     except Killed:
         return
+
+
+def until_step(stage: Stage, order: Operation, step: str) -> Work:
+    """A worker carries it until it stands at this step."""
+    work = taken(stage, order.pk)
+    while stage.fresh(order).step != step:
+        stage.clock.sleep(max(one_step(work) or 0, 0.01))
+    return work
+
+
+def steps(stage: Stage, work: Work, seconds: float) -> None:
+    """It goes on for so long, or until it is settled."""
+    end = stage.clock.monotonic() + seconds
+    while stage.clock.monotonic() < end and (pause := one_step(work)) is not None:
+        stage.clock.sleep(max(pause, 0.01))

@@ -12,8 +12,6 @@ from clustermgr.drivers.contract import Busy, DomainState
 from clustermgr.drivers.lab.driver import LabHost
 from clustermgr.drivers.registry import connect
 from clustermgr.jobs import work as works
-from clustermgr.jobs.operations import one_step
-from clustermgr.jobs.work import Work
 from clustermgr.models import Operation, Vm
 from tests.jobs import killing
 from tests.jobs.conftest import Stage
@@ -105,19 +103,6 @@ def test_a_copy_that_somebody_restored_by_hand_spends_the_file(stage: Stage, res
     assert lies(stage, "web") == []
 
 
-def until_spent(stage: Stage, order: Operation) -> Work:
-    work = killing.taken(stage, order.pk)
-    while stage.fresh(order).step != "spent":
-        stage.clock.sleep(max(one_step(work) or 0, 0.01))
-    return work
-
-
-def steps(stage: Stage, work: Work, seconds: float) -> None:
-    end = stage.clock.monotonic() + seconds
-    while stage.clock.monotonic() < end and (pause := one_step(work)) is not None:
-        stage.clock.sleep(max(pause, 0.01))
-
-
 @pytest.fixture
 def undeletable(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """No host deletes a file, for the reason in this list while there is one."""
@@ -138,8 +123,8 @@ def test_a_copy_waits_paused_until_its_file_can_be_deleted(
 ) -> None:
     """All of its memory is in this copy: a pool that is busy for a minute must not cost it."""
     order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
-    work = until_spent(stage, order)
-    steps(stage, work, 300)
+    work = killing.until_step(stage, order, "spent")
+    killing.steps(stage, work, 300)
     assert stage.where("web") == {"n3": DomainState.PAUSED}
     assert "The volume is busy on this host." in stage.fresh(order).wait_reason
     undeletable.clear()
@@ -154,8 +139,8 @@ def test_a_copy_that_is_turned_off_while_it_waits_ends_that_and_its_file_is_not_
 ) -> None:
     """It was marked as spent when the target had it: at home the VM starts from its disks."""
     order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("web"), target=stage.node("n3"))
-    work = until_spent(stage, order)
-    steps(stage, work, 30)
+    work = killing.until_step(stage, order, "spent")
+    killing.steps(stage, work, 30)
     connect("lab", "lab:n3").destroy(stage.vm("web").uuid)
     killing.finish(stage, work)
     assert "was started again from its disks on n1" in stage.fresh(order).outcome
@@ -167,7 +152,7 @@ def test_a_copy_that_is_turned_off_while_it_waits_ends_that_and_its_file_is_not_
 def test_the_file_of_a_copy_that_is_gone_is_deleted_all_the_same(stage: Stage, restores: Restores) -> None:
     """It may have run for a moment: its disks are newer than the file then."""
     vm = saved(stage, "web")
-    work = until_spent(stage, vms.start(actor=stage.actor, vm=vm))
+    work = killing.until_step(stage, vms.start(actor=stage.actor, vm=vm), "spent")
     connect("lab", "lab:n1").destroy(vm.uuid)
     killing.finish(stage, work)
     assert stage.world.saved_file(vm.uuid) == ""

@@ -12,8 +12,6 @@ from clustermgr.drivers.contract import DomainState
 from clustermgr.drivers.lab.onhost import OnHost
 from clustermgr.drivers.registry import connect
 from clustermgr.jobs.engine import decide
-from clustermgr.jobs.operations import one_step
-from clustermgr.jobs.work import Work
 from clustermgr.models import Cluster, Holder, Operation
 from tests.jobs import killing
 from tests.jobs.conftest import Stage
@@ -29,19 +27,6 @@ def rival_seen(stage: Stage) -> None:
 def taken_over(stage: Stage) -> None:
     standing.take_over(actor=stage.actor, cluster=stage.cluster, confirm="Test")
     stage.runner.enqueued.clear()
-
-
-def until_step(stage: Stage, order: Operation, step: str) -> Work:
-    work = killing.taken(stage, order.pk)
-    while stage.fresh(order).step != step:
-        stage.clock.sleep(max(one_step(work) or 0, 0.01))
-    return work
-
-
-def steps(stage: Stage, work: Work, seconds: float) -> None:
-    end = stage.clock.monotonic() + seconds
-    while stage.clock.monotonic() < end and (pause := one_step(work)) is not None:
-        stage.clock.sleep(max(pause, 0.01))
 
 
 def test_a_start_that_waits_begins_nothing_when_a_rival_has_the_vm_meanwhile(stage: Stage) -> None:
@@ -63,9 +48,9 @@ def test_a_start_that_waits_begins_nothing_when_a_rival_has_the_vm_meanwhile(sta
 
 def test_a_copy_that_is_paused_already_is_resumed_only_after_a_take_over(stage: Stage) -> None:
     order = vms.start(actor=stage.actor, vm=stage.vm("idle"))
-    work = until_step(stage, order, "called")
+    work = killing.until_step(stage, order, "called")
     rival_seen(stage)
-    steps(stage, work, 60)
+    killing.steps(stage, work, 60)
     assert stage.where("idle") == {"n1": DomainState.PAUSED}
     assert "Test stands down" in stage.fresh(order).wait_reason
     assert "another manager (other, epoch 3)" in stage.fresh(order).wait_reason
@@ -80,9 +65,9 @@ def test_a_recovery_tries_no_other_node_and_begins_afresh_after_a_take_over(stag
     stage.faults.plan(stage.vm("web").uuid, {"start_fails_on": {"n1": 1}})
     decide(stage.cluster.pk)
     order = Operation.objects.get(vm=stage.vm("web"))
-    work = until_step(stage, order, "called")
+    work = killing.until_step(stage, order, "called")
     rival_seen(stage)
-    steps(stage, work, 60)
+    killing.steps(stage, work, 60)
     assert stage.where("web") == {}
     assert [copy.host for copy in stage.world.copies(stage.vm("web").uuid)] == ["n1"]
     taken_over(stage)
@@ -114,7 +99,7 @@ def test_a_save_that_writes_goes_on_to_its_end_and_the_move_waits_there(stage: S
     order = vms.quick_migrate(actor=stage.actor, vm=stage.vm("db"), target=stage.node("n3"))
     work = killing.carry(stage, order.pk, seconds=2.0)
     rival_seen(stage)
-    steps(stage, work, 60)
+    killing.steps(stage, work, 60)
     assert (stage.fresh(order).step, stage.where("db")) == ("away", {})
     assert "Test stands down" in stage.fresh(order).wait_reason
     taken_over(stage)
@@ -144,7 +129,7 @@ def test_what_a_worker_took_and_did_not_begin_is_cancelled(stage: Stage, verb: s
 
 def test_a_person_who_stands_the_cluster_down_lets_what_runs_go_on(stage: Stage) -> None:
     order = vms.start(actor=stage.actor, vm=stage.vm("idle"))
-    work = until_step(stage, order, "called")
+    work = killing.until_step(stage, order, "called")
     standing.stand_down(actor=stage.actor, cluster=stage.cluster, reason="Work on the storage.")
     killing.finish(stage, work)
     assert Cluster.objects.get().stood_down_by == "ana"
